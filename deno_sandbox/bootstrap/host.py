@@ -1,0 +1,189 @@
+"""The Python end of the wire: answers the host's requests, and makes requests of its own.
+
+`deno_sandbox/PROTOCOL.md` is the authority on the messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from bootstrap.errors import LLMQueryError
+from bootstrap.output import Output
+from bootstrap.repl import Repl
+from rlm_runtime._values import decode, encode
+
+PROTOCOL = 1
+_MAX_OPEN_CALLS = 1000
+
+Payload = tuple[str, bytes] | None
+"""The kind of a payload, and its bytes."""
+Send = Callable[[str, bytes | None], None]
+"""Sends a message and its payload."""
+Ask = Callable[[str, bytes | None, int], str]
+"""Sends a request, its payload and its id; stands still until the reply is there."""
+RunSync = Callable[[Any], Any]
+"""Waits for an awaitable from synchronous code."""
+
+
+class Call(asyncio.Future[Any]):
+    """A sub-call under way: await it, or take its `result()`, which waits where code cannot."""
+
+    def __init__(self, host: Host, number: int, prompt: str) -> None:
+        super().__init__(loop=host.loop)
+        self._host = host
+        self.number = number
+        self.label = f"llm_query({prompt[:60]!r}{'…' if len(prompt) > 60 else ''})"
+
+    def result(self) -> Any:
+        """Return the answer, waiting for it if need be."""
+        return super().result() if self.done() else self._host.run_sync(self)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Give the sub-call up, on the host too."""
+        cancelled = super().cancel(msg)
+        if cancelled:
+            self._host.forget(self)
+        return cancelled
+
+
+class Host:
+    """The peer of the host: one object for the life of the sandbox."""
+
+    def __init__(self, send: Send, ask: Ask, run_sync: RunSync) -> None:
+        self.loop = asyncio.get_event_loop()
+        self.repl = Repl()
+        self.run_sync = run_sync
+        self.stdout = Output("stdout", self._emit)
+        self.stderr = Output("stderr", self._emit)
+        self._send = send
+        self._ask = ask
+        self._next_id = 0
+        self._calls: dict[int, Call] = {}
+        self._queue: deque[tuple[Call, str, bytes]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def receive(self, text: str, payload: bytes | None) -> None:
+        """Take a message of the host."""
+        message = json.loads(text)
+        match message:
+            case {"method": "assign", "id": number, "params": {"name": name}}:
+                self.repl.provide(name, _unpack(message, payload))
+                self._reply(number, {})
+            case {"method": "execute", "id": number, "params": {"cell": cell}}:
+                task = self.loop.create_task(self._execute(number, cell, _unpack(message, payload)))
+                # The loop holds tasks weakly
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            case {"id": number}:
+                self._settle(number, message, payload)
+
+    def announce(self) -> None:
+        """Tell the host that the sandbox is ready."""
+        self._notify("ready", {"protocol": PROTOCOL, "python": sys.version.split()[0]})
+
+    def forget(self, call: Call) -> None:
+        """Tell the host that nobody waits for a sub-call any more."""
+        if self._calls.pop(call.number, None) is not None:
+            self._notify("cancel", {"id": call.number})
+        self._send_next()
+
+    async def _execute(self, number: int, cell: int, code: str) -> None:
+        error = await self.repl.execute(code, cell)
+        self.stdout.end_cell()
+        self.stderr.end_cell()
+        waiting = [*self._calls.values(), *(call for call, _, _ in self._queue if not call.done())]
+        result = {
+            "error": None if error is None else _readable(error),
+            "pending": [_readable(call.label) for call in waiting[:20]],
+            "variables": [_readable(name[:100]) for name in self.repl.variable_names()],
+        }
+        self._reply(number, result)
+
+    def _settle(self, number: int, message: dict[str, Any], payload: bytes | None) -> None:
+        call = self._calls.pop(number, None)
+        if call is not None and not call.done():
+            if error := message.get("error"):
+                partial = None if payload is None else _unpack(message, payload)
+                reason = error.get("data", {}).get("stop_reason", "error")
+                call.set_exception(
+                    LLMQueryError(error["message"], stop_reason=reason, partial=partial)
+                )
+                # A call that nobody awaits must not complain when it is collected
+                call._log_traceback = False
+            else:
+                call.set_result(_unpack(message, payload))
+        self._send_next()
+
+    def call(self, prompt: str, context: Any, model: str | None, recursive: bool | None) -> Call:
+        """Start a sub-call."""
+        data = encode([prompt] if context is None else [prompt, context], name="(prompt, context)")
+        call = Call(self, self._new_id(), prompt)
+        params = {"model": model, "recursive": recursive}
+        about = {"at": "params.call", "kind": "value"}
+        text = _message(id=call.number, method="llm_query", params=params, payload=about)
+        self._queue.append((call, text, data))
+        self._send_next()
+        return call
+
+    def _send_next(self) -> None:
+        while self._queue and len(self._calls) < _MAX_OPEN_CALLS:
+            call, text, data = self._queue.popleft()
+            if not call.done():
+                self._calls[call.number] = call
+                self._send(text, data)
+
+    def request(self, method: str, payload: Payload = None) -> dict[str, Any]:
+        """Make a request that everything stands still for, and return its reply."""
+        self.stdout.flush()
+        self.stderr.flush()
+        number = self._new_id()
+        kind, data = payload or ("", None)
+        about = {"at": "params.value", "kind": kind} if payload else None
+        text = _message(id=number, method=method, params={}, payload=about)
+        reply: dict[str, Any] = json.loads(self._ask(text, data, number))
+        return reply
+
+    def _notify(self, method: str, params: dict[str, Any]) -> None:
+        self._send(_message(method=method, params=params), None)
+
+    def _reply(self, number: int, result: dict[str, Any]) -> None:
+        self._send(_message(id=number, result=result), None)
+
+    def _emit(self, stream: str, text: str, omitted: int) -> None:
+        self._notify("output", {"stream": stream, "text": _readable(text), "omitted": omitted})
+
+    def _new_id(self) -> int:
+        self._next_id += 1
+        return self._next_id - 1
+
+
+def pack(value: Any) -> tuple[str, bytes]:
+    """Encode a value as a payload."""
+    if type(value) is str:
+        return "utf8", value.encode("utf-8", "surrogatepass")
+    return ("bytes", value) if type(value) is bytes else ("value", encode(value, name="answer"))
+
+
+def _unpack(message: dict[str, Any], payload: bytes | None) -> Any:
+    assert payload is not None, "the host sends a payload here"
+    match message["payload"]["kind"]:
+        case "utf8":
+            return payload.decode("utf-8", "surrogatepass")
+        case "bytes":
+            return payload
+    return decode(payload)
+
+
+def _message(**members: Any) -> str:
+    given = {name: value for name, value in members.items() if name != "payload" or value}
+    return json.dumps({"jsonrpc": "2.0", **given}, separators=(",", ":"))
+
+
+def _readable(text: str) -> str:
+    """Write lone surrogates as escapes, since this text becomes a JavaScript string."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,103 @@
+"""The names that generated code sees; their docstrings are for its author."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from bootstrap.errors import AnswerRejectedError, LLMQueryError
+from bootstrap.host import Call, Host, pack
+
+
+def names(host: Host) -> dict[str, Any]:
+    """Make the functions and the error that the namespace begins with."""
+    calls, node = _Calls(host), _Node(host)
+    provided = (
+        calls.llm_query,
+        calls.llm_query_batched,
+        node.FINAL,
+        node.FINAL_VAR,
+        node.SHOW_VARS,
+        node.limits,
+        LLMQueryError,
+    )
+    return {one.__name__: one for one in provided}
+
+
+class _Calls:
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def llm_query(
+        self,
+        prompt: str,
+        context: Any = None,
+        *,
+        model: str | None = None,
+        recursive: bool | None = None,
+    ) -> Call:
+        """Start a sub-call at once; `await` gives its answer as a Python object."""
+        if not isinstance(prompt, str):
+            kind = type(prompt).__name__
+            raise TypeError(
+                f"llm_query() takes the prompt as str, not {kind}; give data as context"
+            )
+        return self._host.call(prompt, context, model, recursive)
+
+    async def llm_query_batched(
+        self,
+        prompts: Sequence[str],
+        contexts: Sequence[Any] | None = None,
+        *,
+        model: str | None = None,
+        recursive: bool | None = None,
+        return_exceptions: bool = False,
+    ) -> list[Any]:
+        """Make one sub-call for each prompt, all in parallel; answers come in that order."""
+        if isinstance(prompts, str):
+            raise TypeError("llm_query_batched() takes a list of prompts, not one str")
+        given = [None] * len(prompts) if contexts is None else list(contexts)
+        if len(given) != len(prompts):
+            raise ValueError(
+                f"llm_query_batched() got {len(prompts)} prompts, {len(given)} contexts"
+            )
+        calls = [
+            self.llm_query(prompt, context, model=model, recursive=recursive)
+            for prompt, context in zip(prompts, given, strict=True)
+        ]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        failed = [result for result in results if isinstance(result, BaseException)]
+        if failed and not return_exceptions:
+            message = f"{len(failed)} of {len(results)} sub-calls failed, first: {failed[0]}"
+            reason = getattr(failed[0], "stop_reason", "error")
+            raise LLMQueryError(message, stop_reason=reason, results=list(results))
+        return list(results)
+
+
+class _Node:
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def FINAL(self, value: Any) -> None:
+        """End the node with this answer."""
+        # An accepted answer has no reply: the process ends while this stands still
+        reply = self._host.request("final", pack(value))
+        raise AnswerRejectedError(reply.get("error", {}).get("message", "rejected"))
+
+    def FINAL_VAR(self, name: str) -> None:
+        """End the node with the value of this variable."""
+        repl = self._host.repl
+        variables = dict(repl.variables()) | {"context": repl.namespace["context"]}
+        if name not in variables:
+            raise NameError(f"FINAL_VAR: no variable {name!r}; there are {sorted(variables)}")
+        self.FINAL(variables[name])
+
+    def SHOW_VARS(self) -> dict[str, str]:
+        """Give the type and size of each variable."""
+        return self._host.repl.describe_variables()
+
+    def limits(self) -> dict[str, Any]:
+        """Give what this node may still spend."""
+        result: dict[str, Any] = self._host.request("limits")["result"]
+        return result

@@ -1,0 +1,142 @@
+"""The REPL: one namespace that lasts, and the running of code in it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import sys
+import traceback
+import types
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+_MAX_ERROR_CHARS = 20_000
+_MAX_NAMES = 200
+_SHOWN_ITEMS = 10_000
+_SHOWN_CHARS = 100_000
+_SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
+
+# What an ordinary error does not say: where this code runs, and what to do instead
+_HINTS: tuple[tuple[type[BaseException], str], ...] = (
+    (SystemExit, "sys.exit() does not end the node; call FINAL(value) with the answer"),
+    (EOFError, "nobody is there to answer input(); what there is, is in `query` and `context`"),
+    (ModuleNotFoundError, "only Python's standard library is here, and nothing can be installed"),
+    (FileNotFoundError, "no files of the outside are here; the input is in `context`"),
+    (OSError, "there are no network, no processes and no files of the outside here"),
+)
+
+
+class Repl:
+    """A namespace in which code runs as in a notebook."""
+
+    def __init__(self) -> None:
+        module = types.ModuleType("__main__")
+        # Dataclasses, pickle and type hints look their module up
+        sys.modules["__main__"] = module
+        self.namespace = module.__dict__
+        self._provided: dict[str, Any] = {}
+
+    def provide(self, name: str, value: object) -> None:
+        """Put a name into the namespace that code may rebind, but only for one cell."""
+        self._provided[name] = self.namespace[name] = value
+
+    async def execute(self, code: str, cell: int) -> str | None:
+        """Run code; return the traceback if it raised."""
+        self.namespace.update(self._provided)
+        name = f"<cell {cell}>"
+        linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+        try:
+            value = None
+            for part in _compile(code, name):
+                value = eval(part, self.namespace)
+                if part.co_flags & inspect.CO_COROUTINE:
+                    value = await value
+            # Only a last expression has one
+            if value is not None:
+                sys.stdout.write(_shown(value) + "\n")
+        # SystemExit, KeyboardInterrupt and CancelledError are the code's own here
+        except BaseException as exc:
+            return _explain(exc)
+        return None
+
+    def variables(self) -> Iterator[tuple[str, Any]]:
+        """Give the variables that the code has assigned, without imports and private names."""
+        for name, value in list(self.namespace.items()):
+            provided = name in self._provided and value is self._provided[name]
+            if not (provided or name.startswith("_") or _is_import(value)):
+                yield name, value
+
+    def variable_names(self) -> list[str]:
+        """Name the first variables that the code has assigned."""
+        return [name for name, _ in islice(self.variables(), _MAX_NAMES)]
+
+    def describe_variables(self) -> dict[str, str]:
+        """Give the type, and the size where there is one, of each variable."""
+        return {name: _describe(value) for name, value in self.variables()}
+
+
+def _is_import(value: object) -> bool:
+    if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
+        return value.__module__ != "__main__"
+    return isinstance(value, types.ModuleType)
+
+
+def _compile(code: str, name: str) -> list[types.CodeType]:
+    """Compile the statements, and apart from them a last expression, whose value is shown."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    tree = ast.parse(code, name)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    parts = [compile(tree, name, "exec", flags, dont_inherit=True)] if tree.body else []
+    if isinstance(last, ast.Expr):
+        expression = ast.Expression(last.value)
+        parts.append(compile(expression, name, "eval", flags, dont_inherit=True))
+    return parts
+
+
+def _shown(value: object) -> str:
+    """Give the repr, of both ends only where a value is very large."""
+    if isinstance(value, str | bytes | bytearray) and len(value) > 2 * _SHOWN_CHARS:
+        gap = f" … {len(value) - 2 * _SHOWN_CHARS} left out … "
+        return repr(value[:_SHOWN_CHARS]) + gap + repr(value[-_SHOWN_CHARS:])
+    if isinstance(value, list | tuple | set | frozenset | dict) and len(value) > _SHOWN_ITEMS:
+        items = value.items() if isinstance(value, dict) else value
+        head = list(islice(items, _SHOWN_ITEMS))
+        return f"{type(value).__name__} of {len(value)}, the first {_SHOWN_ITEMS}: {head!r}"
+    return repr(value)
+
+
+def _describe(value: object) -> str:
+    name = type(value).__name__
+    # The len() of other types is user code
+    return f"{name}, {len(value)}" if isinstance(value, _SIZED) else name
+
+
+def _explain(exc: BaseException) -> str:
+    """Format an exception as Python does, with the frames of the user's code only."""
+    try:
+        summary = traceback.TracebackException.from_exception(exc)
+        _keep_user_frames(summary)
+        text = "".join(summary.format()).rstrip("\n")
+    except BaseException:  # its __str__ or __cause__ is user code and may raise anything
+        text = f"{type(exc).__name__}: an exception that cannot be shown"
+    if len(text) > _MAX_ERROR_CHARS:
+        half = _MAX_ERROR_CHARS // 2
+        left_out = len(text) - 2 * half
+        text = f"{text[:half]}\n… {left_out} characters left out …\n{text[-half:]}"
+    hints = [hint for kind, hint in _HINTS if isinstance(exc, kind)]
+    return "\n".join([text, *(f"Note: {hint}" for hint in hints[:1])])
+
+
+def _keep_user_frames(summary: traceback.TracebackException) -> None:
+    seen: set[int] = set()
+    waiting: list[traceback.TracebackException | None] = [summary]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        frames = [frame for frame in one.stack if frame.filename.startswith("<cell ")]
+        one.stack = traceback.StackSummary.from_list(frames)
+        waiting += [one.__cause__, one.__context__, *(one.exceptions or ())]

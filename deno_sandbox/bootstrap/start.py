@@ -1,0 +1,67 @@
+"""Joins the Python side to JavaScript; the one module that needs Pyodide."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import os
+import random
+import sys
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from bootstrap.host import Call, Host
+from bootstrap.names import names
+
+
+def _refuse_input(prompt: object = "") -> str:
+    raise EOFError(f"input({prompt!r}): no input")
+
+
+async def _wait_for(call: Call) -> Any:
+    return await call
+
+
+def _settle_loop(loop: Any) -> None:
+    """Let every awaitable form take a Call, and no task of the code end the loop."""
+    create_task = loop.create_task
+
+    def create(coroutine: Coroutine[Any, Any, Any] | Call, **options: Any) -> asyncio.Task[Any]:
+        taken = _wait_for(coroutine) if isinstance(coroutine, Call) else coroutine
+        task: asyncio.Task[Any] = create_task(taken, **options)
+        return task
+
+    loop.create_task = create
+    loop._keyboard_interrupt_handler = lambda: None
+    loop._system_exit_handler = lambda code: None
+
+
+def start(send: Any, ask: Any) -> Any:
+    """Begin, with the functions that reach the main thread; return what takes its messages."""
+    # Not there while the snapshot is built
+    from pyodide.ffi import run_sync, to_js
+
+    host = Host(
+        lambda text, payload: send(text, to_js(payload)),
+        lambda text, payload, number: ask(text, to_js(payload), number),
+        run_sync,
+    )
+    for name, value in names(host).items():
+        host.repl.provide(name, value)
+    # A snapshot holds the random state and the environment of the machine that made it
+    random.seed()
+    os.environ.clear()
+    os.environ.update(HOME="/home/pyodide", LANG="C.UTF-8", TZ="UTC")
+    sys.path.append("/lib/tzdata.zip")
+    sys.stdout, sys.stderr = host.stdout, host.stderr
+    builtins.input = _refuse_input
+    # The event loop stands still during the real one
+    time.sleep = lambda seconds: run_sync(asyncio.sleep(float(seconds)))
+    _settle_loop(host.loop)
+    host.announce()
+
+    def receive(text: str, payload: Any) -> None:
+        host.receive(text, None if payload is None else payload.to_bytes())
+
+    return receive

@@ -1,0 +1,68 @@
+/**
+ * The main thread: it owns stdio and joins it to the worker that runs the Python code. It never runs
+ * that code, so it always sees the end of stdin, and ends the process whatever the worker does.
+ */
+import { FrameReader, writeFrame } from "./frames.ts";
+import { LENGTH, type Start, STATE, TEXT, TEXT_LIMIT, type Transit } from "./messages.ts";
+
+const [assets = ".", snapshotName] = Deno.args;
+const replies = new SharedArrayBuffer(TEXT + TEXT_LIMIT);
+const words = new Int32Array(replies, 0, 2);
+let blocking: number | undefined;
+let revoked = false;
+
+const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+worker.onmessage = ({ data }: MessageEvent<Transit>) => {
+  // The first message is `ready`: the worker has read its files, and no untrusted byte is here yet
+  if (!revoked) Deno.permissions.revokeSync({ name: "read" });
+  revoked = true;
+  blocking = data.blocking ?? blocking;
+  writeFrame((bytes) => Deno.stdout.writeSync(bytes), data);
+};
+worker.onerror = (event) => {
+  event.preventDefault();
+  const params = { message: event.message.slice(0, 2000) };
+  const json = JSON.stringify({ jsonrpc: "2.0", method: "fatal", params });
+  writeFrame((bytes) => Deno.stdout.writeSync(bytes), { json });
+  Deno.exit(1);
+};
+await sendStart();
+await forward();
+Deno.exit(0);
+
+/** Reads the files that the worker starts from, and gives up the right to read any other. */
+async function sendStart(): Promise<void> {
+  const snapshot = snapshotName ? await Deno.readFile(`${assets}/${snapshotName}`) : null;
+  const tzdata = await Deno.readFile(`${assets}/tzdata.zip`);
+  const start: Start = {
+    assets,
+    snapshot: snapshot?.buffer ?? null,
+    tzdata: tzdata.buffer,
+    replies,
+  };
+  worker.postMessage(start, [start.tzdata, ...(start.snapshot ? [start.snapshot] : [])]);
+}
+
+/** Hands every frame to the worker, until stdin ends. */
+async function forward(): Promise<void> {
+  const reader = new FrameReader((into) => Deno.stdin.read(into));
+  for (let frame = await reader.read(); frame !== null; frame = await reader.read()) {
+    if (blocking !== undefined && isReplyTo(blocking, frame.json)) release(frame.json);
+    else worker.postMessage(frame, frame.payload === undefined ? [] : [frame.payload.buffer]);
+  }
+}
+
+function isReplyTo(id: number, json: string): boolean {
+  const message = JSON.parse(json);
+  return message.method === undefined && message.id === id;
+}
+
+/** Writes a reply where the worker waits for it, and wakes the worker. */
+function release(json: string): void {
+  blocking = undefined;
+  const text = new TextEncoder().encode(json);
+  new Uint8Array(replies, TEXT).set(text.subarray(0, TEXT_LIMIT));
+  Atomics.store(words, LENGTH, Math.min(text.length, TEXT_LIMIT));
+  Atomics.store(words, STATE, 1);
+  Atomics.notify(words, STATE);
+}

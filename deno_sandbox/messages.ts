@@ -1,0 +1,23 @@
+/** What the main thread and the worker say to each other; the JSON is a message of PROTOCOL.md. */
+
+/** The first message to the worker: all that it needs to start. */
+export interface Start {
+  readonly assets: string;
+  readonly snapshot: ArrayBuffer | null;
+  readonly tzdata: ArrayBuffer;
+  readonly replies: SharedArrayBuffer;
+}
+
+/** A message in transit; `blocking` is the id of a request that the worker stands still for. */
+export interface Transit {
+  readonly json: string;
+  readonly payload?: Uint8Array<ArrayBuffer>;
+  readonly blocking?: number;
+}
+
+/** Words of the shared memory in which the worker waits for a reply: its state, its length. */
+export const STATE = 0;
+export const LENGTH = 1;
+/** Where the text of the reply begins, in bytes, and how long it may be. */
+export const TEXT = 8;
+export const TEXT_LIMIT = 65_536;

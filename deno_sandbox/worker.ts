@@ -1,0 +1,50 @@
+/** The worker: it owns Pyodide, and joins the Python side of the wire to the main thread. */
+import { installBootstrap, readBootstrap } from "./bootstrap.ts";
+import { LENGTH, type Start, STATE, TEXT, type Transit } from "./messages.ts";
+import { startPyodide } from "./pyodide.ts";
+
+const post = self.postMessage.bind(self);
+const MOST_CHARS = 100_000;
+
+self.onmessage = async ({ data }: MessageEvent<Start>) => {
+  const { assets, snapshot, tzdata, replies } = data;
+  captureConsole();
+  const pyodide = await startPyodide(assets, { _loadSnapshot: snapshot ?? undefined });
+  if (snapshot === null) installBootstrap(pyodide, await readBootstrap(assets));
+  pyodide.FS.writeFile("/lib/tzdata.zip", new Uint8Array(tzdata));
+  const { start } = pyodide.pyimport("bootstrap.start");
+  await Deno.permissions.revoke({ name: "read" });
+  const receive = start(send, ask.bind(null, replies));
+  self.onmessage = ({ data }: MessageEvent<Transit>) => receive(data.json, data.payload);
+};
+
+function send(json: string, payload?: Uint8Array<ArrayBuffer>, blocking?: number): void {
+  const transit: Transit = { json, payload, blocking };
+  post(transit, payload ? [payload.buffer] : []);
+}
+
+/** Sends a request and stands still until its reply is there. */
+function ask(
+  replies: SharedArrayBuffer,
+  json: string,
+  payload: Uint8Array<ArrayBuffer> | undefined,
+  blocking: number,
+): string {
+  const words = new Int32Array(replies, 0, 2);
+  Atomics.store(words, STATE, 0);
+  send(json, payload, blocking);
+  Atomics.wait(words, STATE, 0);
+  const text = new Uint8Array(replies, TEXT, Atomics.load(words, LENGTH));
+  // A decoder does not take shared memory, hence the copy
+  return new TextDecoder().decode(text.slice());
+}
+
+/** Sends what JavaScript prints to the host as output: a console writes to stdout, the wire. */
+function captureConsole(): void {
+  const print = (...values: unknown[]) => {
+    const text = `${values.map(String).join(" ").slice(0, MOST_CHARS)}\n`;
+    const params = { stream: "stderr", text, omitted: 0 };
+    send(JSON.stringify({ jsonrpc: "2.0", method: "output", params }));
+  };
+  globalThis.console = new Proxy(globalThis.console, { get: () => print });
+}

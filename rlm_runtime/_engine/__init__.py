@@ -1,0 +1,1 @@
+"""The engine: the tree of a run and the loop of a node."""

@@ -1,0 +1,188 @@
+"""The events of a run, one frozen class each, in the words of the trace.
+
+A recorder stamps an event with `seq`, `time` and `mono` when it happens. Every other field is
+a str, a number, a bool, None, or a tuple or dict of these, so that an event packs as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rlm_runtime._types import StopReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What all events have."""
+
+    seq: int = -1
+    """Number of the event in its run, from 0."""
+    time: float = 0.0
+    """Seconds since the epoch."""
+    mono: float = 0.0
+    """Seconds on a clock that never goes back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A run began."""
+
+    run: str
+    version: str
+    query: str
+    model: str
+    sub_model: str
+    limits: dict[str, int | float | None]
+    kind: Literal["run_started"] = "run_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStarted(Event):
+    """A node began; the root is node 0 and has no parent."""
+
+    node: int
+    parent: int | None
+    depth: int
+    model: str
+    query: str
+    context: str
+    """Type, size and shape of the context, as the model is told them."""
+    kind: Literal["node_started"] = "node_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxStarted(Event):
+    """The node's sandbox is ready."""
+
+    node: int
+    pid: int
+    seconds: float
+    kind: Literal["sandbox_started"] = "sandbox_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxLost(Event):
+    """The node's sandbox ended before the node did."""
+
+    node: int
+    reason: str
+    kind: Literal["sandbox_lost"] = "sandbox_lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequested(Event):
+    """A model call was sent."""
+
+    node: int
+    call: int
+    """Number of the call in its run, from 0."""
+    model: str
+    iteration: int | None
+    """The node's iteration; None for a plain completion that the node's code asked for."""
+    messages: tuple[dict[str, str], ...]
+    """Messages that earlier requests of this node's history did not hold yet."""
+    kind: Literal["model_requested"] = "model_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReplied(Event):
+    """A model call was answered."""
+
+    node: int
+    call: int
+    text: str
+    reasoning: str
+    finish_reason: str | None
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+    cost: float | None
+    seconds: float
+    seconds_to_first_token: float | None
+    kind: Literal["model_replied"] = "model_replied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFailed(Event):
+    """A model call failed."""
+
+    node: int
+    call: int
+    error: str
+    seconds: float
+    kind: Literal["model_failed"] = "model_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeStarted(Event):
+    """The sandbox began to run one code block."""
+
+    node: int
+    iteration: int
+    code: str
+    kind: Literal["code_started"] = "code_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeExecuted(Event):
+    """The sandbox ran one code block."""
+
+    node: int
+    iteration: int
+    stdout: str
+    stderr: str
+    error: str | None
+    """The traceback, if the code raised."""
+    pending: tuple[str, ...]
+    """Sub-calls that nobody awaited yet."""
+    seconds: float
+    kind: Literal["code_executed"] = "code_executed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeEnded(Event):
+    """A node ended."""
+
+    node: int
+    stop_reason: StopReason
+    answer: str
+    """The answer, or what the node had instead, as text cut to a preview."""
+    answer_type: str
+    error: str | None
+    kind: Literal["node_ended"] = "node_ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(Event):
+    """The run ended."""
+
+    stop_reason: StopReason
+    answer: str
+    """The answer, or the partial one, as text cut to a preview."""
+    answer_type: str
+    error: str | None
+    calls: int
+    nodes: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+    seconds: float
+    kind: Literal["run_ended"] = "run_ended"
+
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    "run_started": RunStarted,
+    "node_started": NodeStarted,
+    "sandbox_started": SandboxStarted,
+    "sandbox_lost": SandboxLost,
+    "model_requested": ModelRequested,
+    "model_replied": ModelReplied,
+    "model_failed": ModelFailed,
+    "code_started": CodeStarted,
+    "code_executed": CodeExecuted,
+    "node_ended": NodeEnded,
+    "run_ended": RunEnded,
+}
+"""Every event class by its `kind`."""

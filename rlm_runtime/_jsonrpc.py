@@ -1,0 +1,350 @@
+"""A JSON-RPC 2.0 peer over byte streams, with payloads; it knows no method names.
+
+`deno_sandbox/PROTOCOL.md` describes the frames. What comes in is not trusted: whatever breaks the
+protocol ends the peer with a `PeerError`, and every request that is open fails with it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import anyio
+import anyio.abc
+
+from rlm_runtime._groups import unwrapped
+
+_HEADER = re.compile(rb"Content-Length: (\d{1,15})\r\n(?:Payload-Length: (\d{1,15})\r\n)?\r\n")
+_HEADER_BYTES = 256
+_PIECE = 1 << 20
+_MAX_OPEN = 10_000
+
+_Frame = tuple[bytes, bytes | bytearray]
+
+Kind = Literal["utf8", "bytes", "value"]
+Params = dict[str, Any]
+
+
+class PeerError(Exception):
+    """The other end is gone, or does not keep to the protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The bulk part of a message."""
+
+    kind: Kind
+    data: bytes | bytearray
+    at: str = "result.value"
+    """The member of the message that the payload stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a request was answered with."""
+
+    result: Any
+    payload: Payload | None = None
+
+
+class RequestError(Exception):
+    """A request failed at the end that served it; a handler raises it to say so."""
+
+    def __init__(
+        self, message: str, *, data: Params | None = None, payload: Payload | None = None
+    ) -> None:
+        super().__init__(message)
+        self.data = data
+        self.payload = payload
+
+
+OnRequest = Callable[[str, Params, Payload | None], Awaitable[Reply]]
+"""Serves a request, in a task of its own; raises `RequestError` to fail it."""
+OnNotification = Callable[[str, Params], None]
+"""Takes a notification, in the order of arrival."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameLimits:
+    """How large a frame may be, in bytes."""
+
+    json: int = 2 << 20
+    payload: int = 4 << 30
+
+
+class FrameReader:
+    """Reads frames from a byte stream."""
+
+    def __init__(self, stream: anyio.abc.ByteReceiveStream, limits: FrameLimits) -> None:
+        self._stream = stream
+        self._limits = limits
+        self._buffer = bytearray()
+
+    async def read(self) -> tuple[bytes, bytearray | None] | None:
+        """Read the JSON and the payload of the next frame; None at the end of the stream.
+
+        Raises:
+            PeerError: What comes is not a frame, or is too large.
+        """
+        while (end := self._buffer.find(b"\r\n\r\n", 0, _HEADER_BYTES)) < 0:
+            if len(self._buffer) >= _HEADER_BYTES:
+                raise PeerError(f"Cannot read a frame: bad header {bytes(self._buffer[:60])!r}")
+            if not await self._fill():
+                if self._buffer:
+                    raise PeerError("Cannot read a frame: the stream ended inside of a header")
+                return None
+        match = _HEADER.fullmatch(self._buffer, 0, end + 4)
+        if match is None:
+            raise PeerError(f"Cannot read a frame: bad header {bytes(self._buffer[:60])!r}")
+        sizes = [None if size is None else int(size) for size in match.groups()]
+        # A match holds the buffer, which could not shrink
+        del match
+        del self._buffer[: end + 4]
+        text = await self._take(sizes[0] or 0, self._limits.json)
+        payload = None if sizes[1] is None else await self._take(sizes[1], self._limits.payload)
+        return bytes(text), payload
+
+    async def _fill(self) -> bool:
+        try:
+            self._buffer += await self._stream.receive()
+        except (anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError, OSError):
+            return False
+        return True
+
+    async def _take(self, size: int, limit: int) -> bytearray:
+        if size > limit:
+            raise PeerError(f"Cannot read a frame: {size} bytes, the limit is {limit}")
+        # Memory follows what has arrived, not what the header promised
+        while len(self._buffer) < size:
+            if not await self._fill():
+                raise PeerError("Cannot read a frame: the stream ended inside of it")
+        if len(self._buffer) == size:
+            taken, self._buffer = self._buffer, bytearray()
+        else:
+            taken = self._buffer[:size]
+            del self._buffer[:size]
+        return taken
+
+
+class _Pending:
+    """A request that waits for its reply."""
+
+    def __init__(self) -> None:
+        self._done = anyio.Event()
+        self._outcome: Reply | Exception | None = None
+
+    def settle(self, outcome: Reply | Exception) -> None:
+        self._outcome = outcome
+        self._done.set()
+
+    async def wait(self) -> Reply:
+        await self._done.wait()
+        if isinstance(self._outcome, Reply):
+            return self._outcome
+        assert self._outcome is not None
+        raise self._outcome
+
+
+class Peer:
+    """One end of a connection; `open_peer` makes it."""
+
+    def __init__(
+        self,
+        source: anyio.abc.ByteReceiveStream,
+        sink: anyio.abc.ByteSendStream,
+        *,
+        on_request: OnRequest,
+        on_notification: OnNotification,
+        limits: FrameLimits,
+    ) -> None:
+        self._reader = FrameReader(source, limits)
+        self._sink = sink
+        # One writer: a sender that is cancelled must not leave half a frame behind
+        self._outbox, self._outgoing = anyio.create_memory_object_stream[_Frame](0)
+        self._on_request = on_request
+        self._on_notification = on_notification
+        self._next_id = 0
+        self._pending: dict[int, _Pending] = {}
+        self._abandoned: set[int] = set()
+        self._served: dict[int, anyio.CancelScope] = {}
+        self._lost: PeerError | None = None
+
+    async def request(self, method: str, params: Params, payload: Payload | None = None) -> Reply:
+        """Make a request and wait for its reply.
+
+        Raises:
+            PeerError: The other end is gone, or went while this waited.
+            RequestError: The other end failed the request.
+        """
+        number, self._next_id = self._next_id, self._next_id + 1
+        pending = self._pending[number] = _Pending()
+        settled = False
+        try:
+            await self._send({"id": number, "method": method, "params": params}, payload)
+            reply = await pending.wait()
+            settled = True
+            return reply
+        except (PeerError, RequestError):
+            settled = True
+            raise
+        finally:
+            self._pending.pop(number, None)
+            if not settled:
+                self._abandoned.add(number)
+
+    def cancel_served(self, number: object) -> None:
+        """Stop serving a request of the other end; its reply is not sent any more."""
+        if isinstance(number, int) and (scope := self._served.get(number)):
+            scope.cancel()
+
+    async def run(self) -> None:
+        """Serve until the other end is gone or breaks the protocol; then fail what is open."""
+        lost = PeerError("The other end has closed the connection")
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._write)
+                try:
+                    while (frame := await self._reader.read()) is not None:
+                        self._receive(*frame, tasks)
+                except PeerError as exc:
+                    lost = exc
+                tasks.cancel_scope.cancel()
+        finally:
+            self._lost = lost
+            self._outbox.close()
+            self._outgoing.close()
+            for pending in self._pending.values():
+                pending.settle(lost)
+
+    def _receive(self, text: bytes, data: bytearray | None, tasks: anyio.abc.TaskGroup) -> None:
+        message = _parse(text)
+        payload = _payload(message, data)
+        number, method = message.get("id"), message.get("method")
+        params = message.get("params", {})
+        if not isinstance(params, dict):
+            raise PeerError("Cannot take a message: its params are not an object")
+        if method is None:
+            self._settle(message, payload)
+        elif not isinstance(method, str):
+            raise PeerError("Cannot take a message: its method is not text")
+        elif "id" not in message:
+            self._on_notification(method, params)
+        elif type(number) is not int or number in self._served:
+            raise PeerError(
+                f"Cannot serve request {str(number)[:40]!r}: its id is not a new number"
+            )
+        elif len(self._served) >= _MAX_OPEN:
+            raise PeerError(f"Cannot serve request {number}: {_MAX_OPEN} are open")
+        else:
+            scope = self._served[number] = anyio.CancelScope()
+            tasks.start_soon(self._serve, number, method, params, payload, scope)
+
+    def _settle(self, message: Params, payload: Payload | None) -> None:
+        number = message.get("id")
+        if type(number) is not int:
+            raise PeerError("Cannot take a reply: it has no id")
+        if number in self._abandoned:
+            self._abandoned.discard(number)
+            return
+        pending = self._pending.pop(number, None)
+        if pending is None:
+            raise PeerError(f"Cannot take reply {number}: no such request is open")
+        match message:
+            case {"error": {"message": str(text), **rest}}:
+                details = rest.get("data")
+                data = details if isinstance(details, dict) else None
+                pending.settle(RequestError(text[:10_000], data=data, payload=payload))
+            case {"result": result}:
+                pending.settle(Reply(result, payload))
+            case _:
+                raise PeerError(f"Cannot take reply {number}: neither result nor error")
+
+    async def _serve(
+        self,
+        number: int,
+        method: str,
+        params: Params,
+        payload: Payload | None,
+        scope: anyio.CancelScope,
+    ) -> None:
+        try:
+            with scope:
+                try:
+                    reply = await self._on_request(method, params, payload)
+                    await self._send({"id": number, "result": reply.result}, reply.payload)
+                except RequestError as exc:
+                    error = {"code": -32000, "message": str(exc), "data": exc.data or {}}
+                    await self._send({"id": number, "error": error}, exc.payload)
+        except PeerError:
+            # Gone while it was served: run() tells those who wait
+            return
+        finally:
+            del self._served[number]
+
+    async def _send(self, message: Params, payload: Payload | None) -> None:
+        about = {} if payload is None else {"payload": {"at": payload.at, "kind": payload.kind}}
+        text = json.dumps({"jsonrpc": "2.0", **message, **about}, separators=(",", ":")).encode()
+        size = b"" if payload is None else b"Payload-Length: %d\r\n" % len(payload.data)
+        head = b"Content-Length: %d\r\n%b\r\n%b" % (len(text), size, text)
+        try:
+            await self._outbox.send((head, b"" if payload is None else payload.data))
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
+            raise self._lost or PeerError("The other end has closed the connection") from exc
+
+    async def _write(self) -> None:
+        try:
+            async with self._outgoing:
+                async for head, data in self._outgoing:
+                    await self._sink.send(head)
+                    for start in range(0, len(data), _PIECE):
+                        await self._sink.send(bytes(memoryview(data)[start : start + _PIECE]))
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+            # The reader sees the same end, and says so to all who wait
+            return
+
+
+def _parse(text: bytes) -> Params:
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise PeerError("Cannot take a message: it is not JSON in UTF-8") from exc
+    if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
+        raise PeerError("Cannot take a message: it is not JSON-RPC 2.0")
+    return message
+
+
+def _payload(message: Params, data: bytearray | None) -> Payload | None:
+    match message.get("payload"), data:
+        case None, None:
+            return None
+        case {"kind": "utf8" | "bytes" | "value" as kind}, bytearray():
+            return Payload(kind, data)
+    raise PeerError("Cannot take a message: its payload is not what it says")
+
+
+@asynccontextmanager
+async def open_peer(
+    source: anyio.abc.ByteReceiveStream,
+    sink: anyio.abc.ByteSendStream,
+    *,
+    on_request: OnRequest,
+    on_notification: OnNotification,
+    limits: FrameLimits | None = None,
+) -> AsyncIterator[Peer]:
+    """Be one end of a connection for the length of the block."""
+    peer = Peer(
+        source,
+        sink,
+        on_request=on_request,
+        on_notification=on_notification,
+        limits=limits or FrameLimits(),
+    )
+    with unwrapped():
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(peer.run)
+            yield peer
+            tasks.cancel_scope.cancel()

@@ -1,0 +1,58 @@
+"""What a run may spend."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+from rlm_runtime._errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a run may spend, and how large it may grow; None means no limit.
+
+    Raises:
+        ConfigError: A value makes no sense.
+    """
+
+    max_depth: int = 2
+    """Levels of sub-calls below the root; the deepest level is plain completions."""
+    max_iterations: int = 30
+    """Replies that one node may give before it must have answered."""
+    max_calls: int | None = 1000
+    """Model calls in the whole tree."""
+    max_nodes: int | None = 500
+    """Nodes in the whole tree, the root included."""
+    max_seconds: float | None = None
+    """Seconds of wall time for the run."""
+    max_concurrency: int = 16
+    """Model calls in flight at once."""
+    max_sandboxes: int = 8
+    """Live sandboxes at each depth."""
+    max_cell_seconds: float = 60.0
+    """Seconds that one code block may run, waiting for sub-calls not counted."""
+    max_memory_mb: int = 512
+    """Memory of Python in one sandbox, in MiB; a large context raises it, up to 4096."""
+    max_observation_chars: int = 8000
+    """Characters of output and error that the model is shown of one iteration."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is None and "None" in str(field.type):
+                continue
+            least = _LEAST.get(field.name, 1)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            whole = "int" not in str(field.type) or isinstance(value, int)
+            if not number or not whole or math.isnan(value) or value < least:
+                raise ConfigError(f"Cannot set {field.name} to {value!r}: it must be {least} or more")
+
+
+_LEAST: dict[str, float] = {
+    "max_depth": 0,
+    "max_seconds": 0.001,
+    "max_cell_seconds": 0.001,
+    "max_memory_mb": 64,
+    "max_observation_chars": 200,
+}

@@ -1,0 +1,1 @@
+"""Models: the protocol, the httpx client, scripted policies."""

@@ -1,0 +1,118 @@
+"""Child processes whose life is a block: nothing outlives it, and nothing is left undrained."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+import anyio.abc
+
+from rlm_runtime._groups import unwrapped
+
+_STDERR_BYTES = 16_384
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildProcess:
+    """A running child, with pipes to its stdin and from its stdout."""
+
+    pid: int
+    stdin: anyio.abc.ByteSendStream
+    stdout: anyio.abc.ByteReceiveStream
+    _process: anyio.abc.Process
+    _stderr: deque[bytes]
+
+    def stderr_tail(self) -> str:
+        """Return the last that the child wrote to stderr, as text for people."""
+        return b"".join(self._stderr)[-_STDERR_BYTES:].decode("utf-8", "replace").strip()
+
+    async def wait(self) -> int:
+        """Wait until the child has ended; return its exit status, negative for a signal."""
+        return await self._process.wait()
+
+    def kill(self) -> None:
+        """End the child at once."""
+        if self._process.returncode is None:
+            self._process.kill()
+
+
+@asynccontextmanager
+async def open_process(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: str = "/",
+    rlimits: Mapping[int, int] | None = None,
+    grace: float = 1.0,
+) -> AsyncIterator[ChildProcess]:
+    """Run a child for the length of the block.
+
+    `rlimits` maps `resource.RLIMIT_*` to a bound. At the end of the block the child's stdin is
+    closed, which asks it to exit; after `grace` seconds it is killed.
+
+    Raises:
+        OSError: The child cannot be started.
+    """
+    process = await anyio.open_process(
+        command, env=env, cwd=cwd, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdin is not None and process.stdout is not None
+    stderr: deque[bytes] = deque(maxlen=16)
+    child = ChildProcess(
+        pid=process.pid,
+        stdin=process.stdin,
+        stdout=process.stdout,
+        _process=process,
+        _stderr=stderr,
+    )
+    try:
+        for limit, bound in (rlimits or {}).items():
+            resource.prlimit(process.pid, limit, (bound, bound))
+        with unwrapped():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_drain, process, stderr)
+                yield child
+                tasks.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await _end(process, grace)
+
+
+async def _drain(process: anyio.abc.Process, into: deque[bytes]) -> None:
+    assert process.stderr is not None
+    try:
+        async for piece in process.stderr:
+            into.append(piece[-_STDERR_BYTES:])
+    except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+        return
+
+
+async def _end(process: anyio.abc.Process, grace: float) -> None:
+    """Ask, wait, kill."""
+    assert process.stdin is not None
+    try:
+        with anyio.move_on_after(grace):
+            await process.stdin.aclose()
+            await process.wait()
+    except OSError:
+        # The pipe broke: the child is gone already, or as good as gone
+        pass
+    if process.returncode is None:
+        _kill_group(process.pid)
+        process.kill()
+    with anyio.move_on_after(grace):
+        await process.aclose()
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

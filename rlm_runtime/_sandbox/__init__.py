@@ -1,0 +1,1 @@
+"""The sandbox: one Deno and Pyodide process for each node."""

@@ -1,0 +1,219 @@
+"""What a sandbox starts from: Deno, Pyodide, our own scripts and the snapshot, in one folder.
+
+The folder is made once for each version of its parts, in the user's cache; this is the only step
+that needs a network. Sandboxes read it and nothing else.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.metadata
+import importlib.resources
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+from deno import find_deno_bin
+
+from rlm_runtime._errors import SandboxStartError
+from rlm_runtime._paths import data_dir, package_file
+
+Progress = Callable[[str], None]
+"""Takes a line that tells what is going on."""
+
+_PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+_BOOTSTRAP = ("errors", "output", "repl", "host", "names", "start")
+_MANIFEST = "manifest.json"
+_SNAPSHOT = "snapshot.bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assets:
+    """A ready folder, and the Deno that runs from it."""
+
+    deno: Path
+    folder: Path
+    snapshot: str | None
+    """Name of the snapshot in the folder; None starts Pyodide from its parts."""
+
+
+async def prepare_assets(
+    cache: Path, *, ready: Path | None = None, progress: Progress = lambda line: None
+) -> Assets:
+    """Find the folder of assets below `cache`, or make it; `ready` names one to take as it is.
+
+    Raises:
+        SandboxStartError: It cannot be made, or what is there is not one.
+    """
+    if ready is not None:
+        return _load(ready)
+    folder = cache / f"assets-{_version()}"
+    try:
+        if not (folder / _MANIFEST).is_file():
+            await anyio.Path(cache).mkdir(parents=True, exist_ok=True)
+            async with _locked(cache / "assets.lock", progress):
+                if not (folder / _MANIFEST).is_file():
+                    await _build(cache, folder, progress)
+    except OSError as exc:
+        raise SandboxStartError(f"Cannot prepare the sandbox in {str(cache)!r}: {exc}") from exc
+    return _load(folder)
+
+
+def _load(folder: Path) -> Assets:
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text())
+        broken = [
+            name
+            for name, size in manifest["sizes"].items()
+            if not (folder / name).is_file() or (folder / name).stat().st_size != size
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise SandboxStartError(
+            f"Cannot use the sandbox assets in {str(folder)!r}: no readable manifest; delete it"
+        ) from exc
+    if broken:
+        raise SandboxStartError(
+            f"Cannot use the sandbox assets in {str(folder)!r}: {broken[0]!r} has changed;"
+            " delete the folder, and it is made anew"
+        )
+    snapshot = _SNAPSHOT if _SNAPSHOT in manifest["sizes"] else None
+    return Assets(deno=Path(find_deno_bin()), folder=folder.resolve(), snapshot=snapshot)
+
+
+def _version() -> str:
+    """Hash all that the folder is made of."""
+    digest = hashlib.sha256()
+    for path in sorted(_sources()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for package in ("deno", "tzdata"):
+        digest.update(importlib.metadata.version(package).encode() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _sources() -> Iterator[Path]:
+    folder = data_dir("deno_sandbox")
+    yield package_file("_values.py")
+    for pattern in ("*.ts", "deno.json", "deno.lock", "bootstrap/*.py"):
+        yield from (path for path in folder.glob(pattern) if not path.name.endswith("_test.ts"))
+
+
+@asynccontextmanager
+async def _locked(path: Path, progress: Progress) -> AsyncIterator[None]:
+    """Hold a lock between processes; the system gives it back if this one dies."""
+    waiting = False
+    with path.open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not waiting:
+                    progress("Another process prepares the sandbox; waiting for it")
+                waiting = True
+                await anyio.sleep(0.1)
+        yield
+
+
+async def _build(cache: Path, folder: Path, progress: Progress) -> None:
+    """Make the folder under a temporary name, so that it is either whole or not there."""
+    temporary = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
+    try:
+        work, made = temporary / "work", temporary / "assets"
+        shutil.copytree(data_dir("deno_sandbox"), work)
+        made.mkdir()
+        progress("Preparing the sandbox, once: fetching Pyodide from npm (14 MB)")
+        await _fetch_pyodide(cache, work)
+        await _transpile(cache, work, made)
+        await anyio.to_thread.run_sync(_fill, work, made)
+        progress("Preparing the sandbox, once: taking a memory snapshot")
+        await _take_snapshot(cache, made)
+        sizes = {
+            str(path.relative_to(made)): path.stat().st_size
+            for path in sorted(made.rglob("*"))
+            if path.is_file()
+        }
+        (made / _MANIFEST).write_text(json.dumps({"sizes": sizes}, indent=1))
+        made.rename(folder)
+    finally:
+        await anyio.to_thread.run_sync(shutil.rmtree, temporary, True)
+
+
+async def _deno(cache: Path, what: str, *arguments: str, cwd: Path) -> None:
+    # Set-up runs our own code only, so it may see the host's proxies and certificates
+    environment = {**os.environ, "DENO_DIR": str(cache / "deno"), "NO_COLOR": "1"}
+    done = await anyio.run_process(
+        [find_deno_bin(), *arguments],
+        cwd=cwd,
+        env=environment,
+        check=False,
+        stderr=subprocess.STDOUT,
+    )
+    if done.returncode != 0:
+        words = done.stdout.decode("utf-8", "replace").strip()[-800:]
+        raise SandboxStartError(f"Cannot prepare the sandbox: {what} failed: {words}")
+
+
+async def _fetch_pyodide(cache: Path, work: Path) -> None:
+    """Let Deno fetch Pyodide; it checks the hash in deno.lock."""
+    try:
+        await _deno(cache, "fetching Pyodide", "install", "--node-modules-dir=auto", cwd=work)
+    except SandboxStartError as exc:
+        raise SandboxStartError(
+            f"{exc}. The first run needs the npm registry; on a machine without a network, copy a"
+            " ready folder of assets from another one and let RLM_SANDBOX_ASSETS name it"
+        ) from exc
+
+
+async def _transpile(cache: Path, work: Path, made: Path) -> None:
+    """Turn our TypeScript into JavaScript: a sandbox has no cache for it, which costs 0.15 s."""
+    scripts = [path.name for path in _sources() if path.suffix == ".ts"]
+    flags = ("--quiet", "--source-map=none", f"--outdir={made}")
+    await _deno(cache, "transpiling the sandbox", "transpile", *flags, *scripts, cwd=work)
+
+
+def _fill(work: Path, made: Path) -> None:
+    """Put the files into place, each importing the other where it lies here."""
+    (made / "pyodide").mkdir()
+    for name in _PYODIDE_FILES:
+        shutil.copyfile(work / "node_modules" / "pyodide" / name, made / "pyodide" / name)
+    for path in made.glob("*.js"):
+        text = re.sub(r'"\./(\w+)\.ts"', r'"./\1.js"', path.read_text())
+        text = text.replace('from "pyodide/', 'from "./pyodide/')
+        path.write_text(text.replace('from "pyodide"', 'from "./pyodide/pyodide.mjs"'))
+    _write_python_side(work, made)
+
+
+def _write_python_side(work: Path, made: Path) -> None:
+    bootstrap = work / "bootstrap"
+    modules = {
+        "rlm_runtime": "",
+        "rlm_runtime._values": package_file("_values.py").read_text(),
+        "bootstrap": "",
+        **{f"bootstrap.{name}": (bootstrap / f"{name}.py").read_text() for name in _BOOTSTRAP},
+    }
+    install = (bootstrap / "install.py").read_text()
+    (made / "bootstrap.json").write_text(json.dumps({"install": install, "modules": modules}))
+    with zipfile.ZipFile(made / "tzdata.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        root = Path(str(importlib.resources.files("tzdata")))
+        for path in sorted(root.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                archive.write(path, Path("tzdata") / path.relative_to(root))
+
+
+async def _take_snapshot(cache: Path, made: Path) -> None:
+    target = made / _SNAPSHOT
+    flags = ("--quiet", "--no-prompt", "--no-config", "--no-lock", "--no-remote", "--no-npm")
+    rights = (f"--allow-read={made}", f"--allow-write={target}")
+    script = (str(made / "snapshot.js"), str(made), str(target))
+    await _deno(cache, "taking a memory snapshot", "run", *flags, *rights, *script, cwd=made)

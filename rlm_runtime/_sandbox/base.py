@@ -1,0 +1,113 @@
+"""What the engine asks of a sandbox, and what a sandbox asks of the engine."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rlm_runtime._types import StopReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionResult:
+    """What running one code block gave."""
+
+    stdout: str = ""
+    stderr: str = ""
+    error: str | None = None
+    """The traceback, if the code raised."""
+    pending: tuple[str, ...] = ()
+    """Sub-calls that nobody has awaited yet."""
+    variables: tuple[str, ...] = ()
+    """Names that the code of this sandbox has assigned so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubCall:
+    """What `llm_query` was called with."""
+
+    prompt: str
+    context: Any = None
+    """None where there is none."""
+    model: str | None = None
+    recursive: bool | None = None
+
+
+class SubCallError(Exception):
+    """A sub-call failed; the code that made it gets this as `LLMQueryError`."""
+
+    def __init__(self, message: str, *, stop_reason: StopReason, partial: object = None) -> None:
+        super().__init__(message)
+        self.stop_reason: StopReason = stop_reason
+        self.partial = partial
+
+
+class AnswerRejectedError(Exception):
+    """An answer was refused; the code that gave it gets the message, and the node goes on."""
+
+
+class HostCalls(Protocol):
+    """What generated code may ask of the host; it asks in the name of its own node only."""
+
+    async def llm_query(self, call: SubCall) -> object:
+        """Answer a sub-call.
+
+        Raises:
+            SubCallError: The sub-call failed.
+        """
+        ...
+
+    async def final(self, answer: object) -> None:
+        """Take the node's answer; once this returns, nothing the code does has any effect.
+
+        Raises:
+            AnswerRejectedError: The answer is refused.
+        """
+        ...
+
+    def limits(self) -> dict[str, int | float | None]:
+        """Tell what the node may still spend."""
+        ...
+
+
+class Sandbox(Protocol):
+    """A live sandbox."""
+
+    @property
+    def pid(self) -> int:
+        """The process that runs it."""
+        ...
+
+    async def assign(self, name: str, value: object) -> None:
+        """Give the namespace a variable that comes back before each execution.
+
+        Raises:
+            SandboxError: The sandbox is lost.
+            InputError: The value cannot be sent.
+        """
+        ...
+
+    async def execute(self, code: str) -> ExecutionResult:
+        """Run code in the namespace.
+
+        Raises:
+            SandboxError: The sandbox is lost.
+        """
+        ...
+
+    def output_so_far(self) -> ExecutionResult:
+        """Return what the execution under way has printed, for one that cannot end."""
+        ...
+
+
+class OpenSandbox(Protocol):
+    """Opens sandboxes."""
+
+    def __call__(self, calls: HostCalls, *, memory_mb: int) -> AbstractAsyncContextManager[Sandbox]:
+        """Open a sandbox for the length of a block; `memory_mb` bounds its Python, in MiB.
+
+        Raises:
+            SandboxStartError: It cannot be started.
+        """
+        ...

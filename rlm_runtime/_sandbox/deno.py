@@ -1,0 +1,288 @@
+"""A sandbox: one Deno process, walled in, that runs Pyodide for one node."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+from pydantic import BaseModel, ValidationError
+
+from rlm_runtime._errors import InputError, SandboxError, SandboxStartError
+from rlm_runtime._groups import unwrapped
+from rlm_runtime._jsonrpc import Params, Payload, Peer, PeerError, Reply, RequestError, open_peer
+from rlm_runtime._process import ChildProcess, open_process
+from rlm_runtime._sandbox.assets import Assets
+from rlm_runtime._sandbox.base import (
+    AnswerRejectedError,
+    ExecutionResult,
+    HostCalls,
+    SubCall,
+    SubCallError,
+)
+from rlm_runtime._sandbox.messages import (
+    PROTOCOL,
+    Cancel,
+    Execution,
+    Fatal,
+    LLMQuery,
+    Output,
+    Ready,
+)
+from rlm_runtime._sandbox.transcript import Transcript
+from rlm_runtime._values import MalformedValueError, UnsendableError, decode, encode
+
+_M = TypeVar("_M", bound=BaseModel)
+
+_PAGES_PER_MB = 16
+# V8 reserves address space for compiled wasm that counts as data: 1.2 GB would abort at load
+_RLIMIT_DATA_EXTRA_MB = 1024
+_START_SECONDS = 60.0
+_THREAD_BYTES = 1 << 20
+
+# The process has nothing of the host's in its environment, and nothing that persists
+_ENVIRONMENT = {
+    "DENO_DIR": "/dev/null",
+    "DENO_NO_UPDATE_CHECK": "1",
+    "DENO_WEBGPU_BACKEND": "noop",
+    "NO_COLOR": "1",
+}
+
+
+def command(assets: Assets, memory_mb: int) -> list[str]:
+    """Give the command line of a sandbox: everything is denied but reading the assets."""
+    return [
+        str(assets.deno),
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--no-config",
+        "--no-lock",
+        "--no-remote",
+        "--no-npm",
+        "--cached-only",
+        "--deny-net",
+        "--deny-env",
+        "--deny-run",
+        "--deny-ffi",
+        "--deny-sys",
+        "--deny-write",
+        "--deny-import",
+        f"--allow-read={assets.folder}",
+        f"--v8-flags=--wasm-max-mem-pages={memory_mb * _PAGES_PER_MB}",
+        str(assets.folder / "main.js"),
+        str(assets.folder),
+        *([assets.snapshot] if assets.snapshot else []),
+    ]
+
+
+class DenoSandbox:
+    """The `Sandbox` protocol over a peer; `open_deno_sandbox` makes it."""
+
+    def __init__(self, calls: HostCalls) -> None:
+        self._calls = calls
+        self._ready = anyio.Event()
+        self._problem: str | None = None
+        self._stdout = Transcript()
+        self._stderr = Transcript()
+        self._cells = 0
+        self._peer: Peer
+        self._process: ChildProcess
+
+    @property
+    def pid(self) -> int:
+        """The process that runs it."""
+        return self._process.pid
+
+    async def assign(self, name: str, value: object) -> None:
+        """Give the namespace a variable that comes back before each execution."""
+        try:
+            payload = await _pack(value, "params.value")
+        except UnsendableError as exc:
+            raise InputError(f"Cannot use this {name}: {exc}") from exc
+        await self._request("assign", {"name": name}, payload)
+
+    async def execute(self, code: str) -> ExecutionResult:
+        """Run code in the namespace."""
+        self._cells += 1
+        payload = await _pack(code, "params.code")
+        reply = await self._request("execute", {"cell": self._cells}, payload)
+        result = self._validate(Execution, reply.result)
+        output = self.output_so_far()
+        self._stdout, self._stderr = Transcript(), Transcript()
+        return ExecutionResult(
+            stdout=output.stdout,
+            stderr=output.stderr,
+            error=result.error,
+            pending=tuple(result.pending),
+            variables=tuple(result.variables),
+        )
+
+    def output_so_far(self) -> ExecutionResult:
+        """Return what the execution under way has printed."""
+        return ExecutionResult(stdout=self._stdout.text(), stderr=self._stderr.text())
+
+    async def start(self, process: ChildProcess, peer: Peer) -> None:
+        """Wait until the sandbox is ready."""
+        self._process, self._peer = process, peer
+        with anyio.move_on_after(_START_SECONDS):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._watch_start, tasks.cancel_scope)
+                await self._ready.wait()
+                tasks.cancel_scope.cancel()
+        if self._problem or not self._ready.is_set():
+            reason = self._problem or f"it was not ready within {_START_SECONDS:.0f} s"
+            raise SandboxStartError(f"Cannot start a sandbox: {reason}{self._last_words()}")
+
+    async def on_request(self, method: str, params: Params, payload: Payload | None) -> Reply:
+        """Serve a request of the sandbox; every part of it may be forged."""
+        try:
+            match method, payload:
+                case "llm_query", Payload():
+                    return await self._llm_query(self._validate(LLMQuery, params), payload)
+                case "final", Payload():
+                    await self._calls.final(await _unpack(payload))
+                    # Accepted: the process ends while its code stands still
+                    await anyio.sleep_forever()
+                case "limits", None:
+                    return Reply(self._calls.limits())
+        except AnswerRejectedError as exc:
+            raise RequestError(str(exc)) from None
+        except (MalformedValueError, SandboxError) as exc:
+            self._lose(str(exc))
+            raise RequestError("refused") from exc
+        self._lose(f"it made an unknown request {method[:40]!r}")
+        raise RequestError("refused")
+
+    def on_notification(self, method: str, params: Params) -> None:
+        """Take a notification of the sandbox."""
+        try:
+            match method:
+                case "output":
+                    output = self._validate(Output, params)
+                    stream = self._stdout if output.stream == "stdout" else self._stderr
+                    stream.add(output.text, omitted=output.omitted)
+                case "cancel":
+                    self._peer.cancel_served(self._validate(Cancel, params).id)
+                case "ready":
+                    ready = self._validate(Ready, params)
+                    if ready.protocol != PROTOCOL:
+                        self._lose(f"it speaks protocol {ready.protocol}, not {PROTOCOL}")
+                    self._ready.set()
+                case "fatal":
+                    self._lose(self._validate(Fatal, params).message)
+                case _:
+                    self._lose(f"it sent an unknown notification {method[:40]!r}")
+        except SandboxError as exc:
+            self._lose(str(exc))
+
+    async def _llm_query(self, params: LLMQuery, payload: Payload) -> Reply:
+        match await _unpack(payload):
+            case [str(prompt)]:
+                call = SubCall(prompt=prompt, model=params.model, recursive=params.recursive)
+            case [str(prompt), context]:
+                call = SubCall(
+                    prompt=prompt, context=context, model=params.model, recursive=params.recursive
+                )
+            case _:
+                raise SandboxError("it made a sub-call that is not one")
+        try:
+            return Reply({}, await _pack(await self._calls.llm_query(call), "result.value"))
+        except UnsendableError as exc:
+            raise RequestError(str(exc), data={"stop_reason": "error"}) from exc
+        except SubCallError as exc:
+            partial = None
+            if exc.partial is not None:
+                partial = await _pack(exc.partial, "error.data.partial")
+            raise RequestError(
+                str(exc), data={"stop_reason": exc.stop_reason}, payload=partial
+            ) from exc
+
+    async def _request(self, method: str, params: Params, payload: Payload) -> Reply:
+        try:
+            return await self._peer.request(method, params, payload)
+        except (PeerError, RequestError) as exc:
+            if self._problem is None and isinstance(exc, PeerError):
+                # The reason is in its last words, which come with its end
+                with anyio.move_on_after(1):
+                    await self._process.wait()
+            reason = self._problem or str(exc)
+            raise SandboxError(f"The sandbox is lost: {reason}{self._last_words()}") from exc
+
+    def _validate(self, model: type[_M], params: object) -> _M:
+        try:
+            return model.model_validate(params)
+        except ValidationError as exc:
+            raise SandboxError(f"it sent a malformed {model.__name__}") from exc
+
+    def _lose(self, problem: str) -> None:
+        self._problem = self._problem or problem
+        self._ready.set()
+        self._process.kill()
+
+    async def _watch_start(self, scope: anyio.CancelScope) -> None:
+        status = await self._process.wait()
+        self._problem = self._problem or f"its process ended with status {status}"
+        scope.cancel()
+
+    def _last_words(self) -> str:
+        words = self._process.stderr_tail()
+        return f" ({words[-500:]})" if words else ""
+
+
+async def _pack(value: object, at: str) -> Payload:
+    match value:
+        case str():
+            return Payload("utf8", str.__str__(value).encode("utf-8", "surrogatepass"), at)
+        case bytes() if type(value) is bytes:
+            return Payload("bytes", value, at)
+    return Payload("value", await anyio.to_thread.run_sync(encode, value), at)
+
+
+async def _unpack(payload: Payload) -> object:
+    match payload.kind:
+        case "utf8":
+            try:
+                return payload.data.decode("utf-8", "surrogatepass")
+            except UnicodeDecodeError as exc:
+                raise MalformedValueError(f"its text is not UTF-8: {exc.reason}") from exc
+        case "bytes":
+            return bytes(payload.data)
+    if len(payload.data) < _THREAD_BYTES:
+        return decode(payload.data)
+    return await anyio.to_thread.run_sync(decode, payload.data)
+
+
+@asynccontextmanager
+async def open_deno_sandbox(
+    assets: Assets, calls: HostCalls, *, memory_mb: int
+) -> AsyncIterator[DenoSandbox]:
+    """Run a sandbox for the length of the block; `memory_mb` bounds its Python, in MiB.
+
+    Raises:
+        SandboxStartError: It cannot be started.
+    """
+    sandbox = DenoSandbox(calls)
+    data_bytes = (memory_mb + _RLIMIT_DATA_EXTRA_MB) << 20
+    rlimits = {resource.RLIMIT_DATA: data_bytes, resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
+    try:
+        opened = open_process(command(assets, memory_mb), env=_ENVIRONMENT, rlimits=rlimits)
+        with unwrapped():
+            async with (
+                opened as process,
+                open_peer(
+                    process.stdout,
+                    process.stdin,
+                    on_request=sandbox.on_request,
+                    on_notification=sandbox.on_notification,
+                ) as peer,
+            ):
+                await sandbox.start(process, peer)
+                yield sandbox
+                # The code may stand still in FINAL or spin: there is nothing to wait for
+                process.kill()
+    except OSError as exc:
+        raise SandboxStartError(f"Cannot start a sandbox: {exc}") from exc

@@ -1,0 +1,55 @@
+"""What a sandbox may say, as `deno_sandbox/PROTOCOL.md` has it; anything else loses it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PROTOCOL = 1
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Ready(_Message):
+    """Params of `ready`."""
+
+    protocol: int
+    python: str = Field(max_length=40)
+
+
+class Output(_Message):
+    """Params of `output`."""
+
+    stream: Literal["stdout", "stderr"]
+    text: str = Field(max_length=200_000)
+    omitted: int = Field(ge=0)
+
+
+class Cancel(_Message):
+    """Params of `cancel`."""
+
+    id: int
+
+
+class Fatal(_Message):
+    """Params of `fatal`."""
+
+    message: str = Field(max_length=10_000)
+
+
+class LLMQuery(_Message):
+    """Params of `llm_query`."""
+
+    model: str | None = Field(max_length=200)
+    recursive: bool | None
+
+
+class Execution(_Message):
+    """Result of `execute`."""
+
+    error: str | None = Field(max_length=100_000)
+    pending: list[str] = Field(max_length=20)
+    variables: list[str] = Field(max_length=200)

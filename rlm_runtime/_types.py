@@ -1,0 +1,72 @@
+"""The values that every layer speaks of: messages, completions, usage, limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+
+StopReason = Literal[
+    "answered",
+    "no_answer",
+    "max_iterations",
+    "max_calls",
+    "max_nodes",
+    "max_seconds",
+    "model_error",
+    "sandbox_error",
+    "interrupted",
+    "error",
+]
+"""Why a node, or the run, ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message of a node's history."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What was spent; `a + b` adds two of them."""
+
+    calls: int = 0
+    """Model calls, the failed ones included."""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    """The part of `prompt_tokens` that the provider took from its prompt cache."""
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    """The part of `completion_tokens` that was spent on reasoning."""
+    cost: float | None = 0.0
+    """US dollars; None when any part of it is unknown."""
+
+    def __add__(self, other: Usage) -> Usage:
+        known = self.cost is not None and other.cost is not None
+        return Usage(
+            calls=self.calls + other.calls,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            cost=(self.cost or 0.0) + (other.cost or 0.0) if known else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """One reply of a model."""
+
+    text: str
+    model: str
+    """The model's name as the endpoint gives it."""
+    usage: Usage
+    reasoning: str = ""
+    """Reasoning text that the endpoint sent apart from the reply."""
+    finish_reason: str | None = None
+    seconds_to_first_token: float | None = None
+    """Seconds from the request to the first piece of the reply, where it was streamed."""
