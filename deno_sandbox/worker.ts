@@ -9,18 +9,31 @@ const MOST_CHARS = 100_000;
 self.onmessage = async ({ data }: MessageEvent<Start>) => {
   const { assets, snapshot, tzdata, replies } = data;
   captureConsole();
+  announceEnd();
   const pyodide = await startPyodide(assets, { _loadSnapshot: snapshot ?? undefined });
   if (snapshot === null) installBootstrap(pyodide, await readBootstrap(assets));
   pyodide.FS.writeFile("/lib/tzdata.zip", new Uint8Array(tzdata));
   const { start } = pyodide.pyimport("bootstrap.start");
   await Deno.permissions.revoke({ name: "read" });
   const receive = start(send, ask.bind(null, replies));
-  self.onmessage = ({ data }: MessageEvent<Transit>) => receive(data.json, data.payload);
+  self.onmessage = ({ data }: MessageEvent<Transit>) => {
+    try {
+      receive(data.json, data.payload);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      notify("fatal", { message: message.slice(-2000) });
+      throw error;
+    }
+  };
 };
 
 function send(json: string, payload?: Uint8Array<ArrayBuffer>, blocking?: number): void {
   const transit: Transit = { json, payload, blocking };
   post(transit, payload ? [payload.buffer] : []);
+}
+
+function notify(method: string, params: Record<string, unknown>): void {
+  send(JSON.stringify({ jsonrpc: "2.0", method, params }));
 }
 
 /** Sends a request and stands still until its reply is there. */
@@ -43,8 +56,22 @@ function ask(
 function captureConsole(): void {
   const print = (...values: unknown[]) => {
     const text = `${values.map(String).join(" ").slice(0, MOST_CHARS)}\n`;
-    const params = { stream: "stderr", text, omitted: 0 };
-    send(JSON.stringify({ jsonrpc: "2.0", method: "output", params }));
+    notify("output", { stream: "stderr", text: text.toWellFormed(), omitted: 0 });
   };
   globalThis.console = new Proxy(globalThis.console, { get: () => print });
+}
+
+/** Tells the host that code ends the worker: the main thread would wait for it without end. */
+function announceEnd(): void {
+  const message = "its code has ended the worker";
+  const exit = Deno.exit;
+  const close = self.close.bind(self);
+  Deno.exit = (code) => {
+    notify("fatal", { message });
+    return exit(code);
+  };
+  self.close = () => {
+    notify("fatal", { message });
+    close();
+  };
 }

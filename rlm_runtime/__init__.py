@@ -1,1 +1,92 @@
-"""A runtime for Recursive Language Models."""
+"""A runtime for Recursive Language Models.
+
+    async with RLM(model="openai/gpt-5") as rlm:
+        result = await rlm.run("Which chapters mention the flood?", context=book)
+
+A run answers a query about a context of any size: the context is a variable in a sandboxed Python
+REPL, and the model writes code that looks at it and starts sub-calls.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rlm_runtime._errors import (
+        ConfigError,
+        InputError,
+        LimitExceededError,
+        ModelAuthenticationError,
+        ModelError,
+        ModelRateLimitError,
+        ModelReplyError,
+        ModelUnavailableError,
+        NoAnswerError,
+        RLMError,
+        SandboxError,
+        SandboxStartError,
+        TraceError,
+    )
+    from rlm_runtime._events import Event
+    from rlm_runtime._limits import Limits
+    from rlm_runtime._llm.base import LLM
+    from rlm_runtime._rlm import RLM, RunResult, run_sync
+    from rlm_runtime._trace import read_trace
+    from rlm_runtime._types import Completion, Message, Usage
+
+# Loaded at first use, so that `rlm --help` waits for none of it
+_HOMES = {
+    "_errors": (
+        "ConfigError",
+        "InputError",
+        "LimitExceededError",
+        "ModelAuthenticationError",
+        "ModelError",
+        "ModelRateLimitError",
+        "ModelReplyError",
+        "ModelUnavailableError",
+        "NoAnswerError",
+        "RLMError",
+        "SandboxError",
+        "SandboxStartError",
+        "TraceError",
+    ),
+    "_events": ("Event",),
+    "_limits": ("Limits",),
+    "_llm.base": ("LLM",),
+    "_rlm": ("RLM", "RunResult", "run_sync"),
+    "_trace": ("read_trace",),
+    "_types": ("Completion", "Message", "Usage"),
+}
+
+__all__ = [
+    "Completion",
+    "ConfigError",
+    "Event",
+    "InputError",
+    "LLM",
+    "LimitExceededError",
+    "Limits",
+    "Message",
+    "ModelAuthenticationError",
+    "ModelError",
+    "ModelRateLimitError",
+    "ModelReplyError",
+    "ModelUnavailableError",
+    "NoAnswerError",
+    "RLM",
+    "RLMError",
+    "RunResult",
+    "SandboxError",
+    "SandboxStartError",
+    "TraceError",
+    "Usage",
+    "read_trace",
+    "run_sync",
+]
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"rlm_runtime.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -155,6 +155,14 @@ class NodeEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TraceFailed(Event):
+    """The trace cannot be written any more; the run goes on, and no later event is in it."""
+
+    error: str
+    kind: Literal["trace_failed"] = "trace_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnded(Event):
     """The run ended."""
 
@@ -183,6 +191,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "code_started": CodeStarted,
     "code_executed": CodeExecuted,
     "node_ended": NodeEnded,
+    "trace_failed": TraceFailed,
     "run_ended": RunEnded,
 }
 """Every event class by its `kind`."""

@@ -19,6 +19,7 @@ import anyio.abc
 from rlm_runtime._groups import unwrapped
 
 _HEADER = re.compile(rb"Content-Length: (\d{1,15})\r\n(?:Payload-Length: (\d{1,15})\r\n)?\r\n")
+_HEADER_START = b"Content-Length: "
 _HEADER_BYTES = 256
 _PIECE = 1 << 20
 _MAX_OPEN = 10_000
@@ -91,7 +92,9 @@ class FrameReader:
             PeerError: What comes is not a frame, or is too large.
         """
         while (end := self._buffer.find(b"\r\n\r\n", 0, _HEADER_BYTES)) < 0:
-            if len(self._buffer) >= _HEADER_BYTES:
+            # Stray output shows at its first bytes, whether or not more follows
+            start = self._buffer[: len(_HEADER_START)]
+            if len(self._buffer) >= _HEADER_BYTES or not _HEADER_START.startswith(start):
                 raise PeerError(f"Cannot read a frame: bad header {bytes(self._buffer[:60])!r}")
             if not await self._fill():
                 if self._buffer:
@@ -172,6 +175,7 @@ class Peer:
         self._abandoned: set[int] = set()
         self._served: dict[int, anyio.CancelScope] = {}
         self._lost: PeerError | None = None
+        self._ended = anyio.Event()
 
     async def request(self, method: str, params: Params, payload: Payload | None = None) -> Reply:
         """Make a request and wait for its reply.
@@ -196,6 +200,12 @@ class Peer:
             if not settled:
                 self._abandoned.add(number)
 
+    async def wait_lost(self) -> PeerError:
+        """Wait until the other end is gone or breaks the protocol; return what it was."""
+        await self._ended.wait()
+        assert self._lost is not None
+        return self._lost
+
     def cancel_served(self, number: object) -> None:
         """Stop serving a request of the other end; its reply is not sent any more."""
         if isinstance(number, int) and (scope := self._served.get(number)):
@@ -215,6 +225,7 @@ class Peer:
                 tasks.cancel_scope.cancel()
         finally:
             self._lost = lost
+            self._ended.set()
             self._outbox.close()
             self._outgoing.close()
             for pending in self._pending.values():
@@ -234,9 +245,7 @@ class Peer:
         elif "id" not in message:
             self._on_notification(method, params)
         elif type(number) is not int or number in self._served:
-            raise PeerError(
-                f"Cannot serve request {str(number)[:40]!r}: its id is not a new number"
-            )
+            raise PeerError("Cannot serve a request: its id is not a new number")
         elif len(self._served) >= _MAX_OPEN:
             raise PeerError(f"Cannot serve request {number}: {_MAX_OPEN} are open")
         else:
@@ -309,7 +318,7 @@ class Peer:
 
 def _parse(text: bytes) -> Params:
     try:
-        message = json.loads(text)
+        message = json.loads(str(text, "utf-8"))
     except (ValueError, RecursionError) as exc:
         raise PeerError("Cannot take a message: it is not JSON in UTF-8") from exc
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":

@@ -46,7 +46,9 @@ class Limits:
             number = isinstance(value, int | float) and not isinstance(value, bool)
             whole = "int" not in str(field.type) or isinstance(value, int)
             if not number or not whole or math.isnan(value) or value < least:
-                raise ConfigError(f"Cannot set {field.name} to {value!r}: it must be {least} or more")
+                raise ConfigError(
+                    f"Cannot set {field.name} to {value!r}: it must be {least} or more"
+                )
 
 
 _LEAST: dict[str, float] = {

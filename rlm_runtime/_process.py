@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 import subprocess
-from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,11 +26,11 @@ class ChildProcess:
     stdin: anyio.abc.ByteSendStream
     stdout: anyio.abc.ByteReceiveStream
     _process: anyio.abc.Process
-    _stderr: deque[bytes]
+    _stderr: bytearray
 
     def stderr_tail(self) -> str:
         """Return the last that the child wrote to stderr, as text for people."""
-        return b"".join(self._stderr)[-_STDERR_BYTES:].decode("utf-8", "replace").strip()
+        return self._stderr.decode("utf-8", "replace").strip()
 
     async def wait(self) -> int:
         """Wait until the child has ended; return its exit status, negative for a signal."""
@@ -64,7 +63,7 @@ async def open_process(
         command, env=env, cwd=cwd, stderr=subprocess.PIPE, start_new_session=True
     )
     assert process.stdin is not None and process.stdout is not None
-    stderr: deque[bytes] = deque(maxlen=16)
+    stderr = bytearray()
     child = ChildProcess(
         pid=process.pid,
         stdin=process.stdin,
@@ -85,11 +84,12 @@ async def open_process(
             await _end(process, grace)
 
 
-async def _drain(process: anyio.abc.Process, into: deque[bytes]) -> None:
+async def _drain(process: anyio.abc.Process, into: bytearray) -> None:
     assert process.stderr is not None
     try:
         async for piece in process.stderr:
-            into.append(piece[-_STDERR_BYTES:])
+            into += piece
+            del into[:-_STDERR_BYTES]
     except (anyio.ClosedResourceError, anyio.BrokenResourceError):
         return
 

@@ -32,7 +32,8 @@ MAX_LEVELS = 200
 
 _TAG = "$"
 _HEAD = 8
-_INLINE_CHARS = 65536
+# Longer texts travel beside the JSON, where one wide character costs nothing to the others
+_INLINE_CHARS = 1000
 _DIGITS = 10**4000
 _MAX_EQUAL_HASHES = 1000
 _SCALARS = frozenset({type(None), bool, int, float, str})

@@ -19,6 +19,7 @@ from rlm_runtime._values import decode, encode
 
 PROTOCOL = 1
 _MAX_OPEN_CALLS = 1000
+_NO_ROOM = "it does not fit into the memory of this sandbox"
 
 Payload = tuple[str, bytes] | None
 """The kind of a payload, and its bytes."""
@@ -68,12 +69,16 @@ class Host:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def receive(self, text: str, payload: bytes | None) -> None:
-        """Take a message of the host."""
+        """Take a message of the host; a payload that did not fit into memory is None."""
         message = json.loads(text)
         match message:
             case {"method": "assign", "id": number, "params": {"name": name}}:
-                self.repl.provide(name, _unpack(message, payload))
-                self._reply(number, {})
+                try:
+                    self.repl.provide(name, _unpack(message, payload))
+                except MemoryError as exc:
+                    self._fail(number, str(exc))
+                else:
+                    self._reply(number, {})
             case {"method": "execute", "id": number, "params": {"cell": cell}}:
                 task = self.loop.create_task(self._execute(number, cell, _unpack(message, payload)))
                 # The loop holds tasks weakly
@@ -107,16 +112,19 @@ class Host:
     def _settle(self, number: int, message: dict[str, Any], payload: bytes | None) -> None:
         call = self._calls.pop(number, None)
         if call is not None and not call.done():
+            try:
+                value = _unpack(message, payload) if "payload" in message else None
+            except MemoryError as exc:
+                message, value = {"error": {"message": f"Cannot take the answer: {exc}"}}, None
             if error := message.get("error"):
-                partial = None if payload is None else _unpack(message, payload)
                 reason = error.get("data", {}).get("stop_reason", "error")
                 call.set_exception(
-                    LLMQueryError(error["message"], stop_reason=reason, partial=partial)
+                    LLMQueryError(error["message"], stop_reason=reason, partial=value)
                 )
                 # A call that nobody awaits must not complain when it is collected
                 call._log_traceback = False
             else:
-                call.set_result(_unpack(message, payload))
+                call.set_result(value)
         self._send_next()
 
     def call(self, prompt: str, context: Any, model: str | None, recursive: bool | None) -> Call:
@@ -154,6 +162,9 @@ class Host:
     def _reply(self, number: int, result: dict[str, Any]) -> None:
         self._send(_message(id=number, result=result), None)
 
+    def _fail(self, number: int, text: str) -> None:
+        self._send(_message(id=number, error={"code": -32000, "message": text}), None)
+
     def _emit(self, stream: str, text: str, omitted: int) -> None:
         self._notify("output", {"stream": stream, "text": _readable(text), "omitted": omitted})
 
@@ -170,13 +181,20 @@ def pack(value: Any) -> tuple[str, bytes]:
 
 
 def _unpack(message: dict[str, Any], payload: bytes | None) -> Any:
-    assert payload is not None, "the host sends a payload here"
+    if payload is None:
+        raise MemoryError(_NO_ROOM)
     match message["payload"]["kind"]:
         case "utf8":
-            return payload.decode("utf-8", "surrogatepass")
+            try:
+                return payload.decode("utf-8", "surrogatepass")
+            except MemoryError:
+                raise MemoryError(_NO_ROOM) from None
         case "bytes":
             return payload
-    return decode(payload)
+    try:
+        return decode(payload)
+    except MemoryError:
+        raise MemoryError(_NO_ROOM) from None
 
 
 def _message(**members: Any) -> str:

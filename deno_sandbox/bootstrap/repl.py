@@ -65,7 +65,9 @@ class Repl:
         """Give the variables that the code has assigned, without imports and private names."""
         for name, value in list(self.namespace.items()):
             provided = name in self._provided and value is self._provided[name]
-            if not (provided or name.startswith("_") or _is_import(value)):
+            # globals() takes any key
+            named = isinstance(name, str) and not name.startswith("_")
+            if named and not (provided or _is_import(value)):
                 yield name, value
 
     def variable_names(self) -> list[str]:
@@ -78,9 +80,11 @@ class Repl:
 
 
 def _is_import(value: object) -> bool:
-    if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
-        return value.__module__ != "__main__"
-    return isinstance(value, types.ModuleType)
+    # isinstance() would ask the value for its __class__, which is user code
+    kind = type(value)
+    if issubclass(kind, (type, types.FunctionType, types.BuiltinFunctionType)):
+        return getattr(value, "__module__", None) != "__main__"
+    return issubclass(kind, types.ModuleType)
 
 
 def _compile(code: str, name: str) -> list[types.CodeType]:

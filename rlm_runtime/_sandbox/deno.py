@@ -38,10 +38,14 @@ from rlm_runtime._values import MalformedValueError, UnsendableError, decode, en
 _M = TypeVar("_M", bound=BaseModel)
 
 _PAGES_PER_MB = 16
-# V8 reserves address space for compiled wasm that counts as data: 1.2 GB would abort at load
-_RLIMIT_DATA_EXTRA_MB = 1024
+# V8 reserves about 1.2 GB that counts as data; a context passes through JavaScript's memory too
+_RLIMIT_DATA_EXTRA_MB = 1280
+_RLIMIT_DATA_SHARE = 4 / 3
 _START_SECONDS = 60.0
 _THREAD_BYTES = 1 << 20
+_LAST_WORDS_SECONDS = 1.0
+# The worker stands still for this text in 64 KiB, and JSON takes up to 12 bytes for a character
+_MAX_REASON_CHARS = 5_000
 
 # The process has nothing of the host's in its environment, and nothing that persists
 _ENVIRONMENT = {
@@ -103,13 +107,19 @@ class DenoSandbox:
             payload = await _pack(value, "params.value")
         except UnsendableError as exc:
             raise InputError(f"Cannot use this {name}: {exc}") from exc
-        await self._request("assign", {"name": name}, payload)
+        try:
+            await self._request("assign", {"name": name}, payload)
+        except RequestError as exc:
+            raise InputError(f"Cannot use this {name}: in the sandbox, {exc}") from exc
 
     async def execute(self, code: str) -> ExecutionResult:
         """Run code in the namespace."""
         self._cells += 1
         payload = await _pack(code, "params.code")
-        reply = await self._request("execute", {"cell": self._cells}, payload)
+        try:
+            reply = await self._request("execute", {"cell": self._cells}, payload)
+        except RequestError as exc:
+            raise SandboxError(f"The sandbox is lost: it refused to run code: {exc}") from exc
         result = self._validate(Execution, reply.result)
         output = self.output_so_far()
         self._stdout, self._stderr = Transcript(), Transcript()
@@ -135,7 +145,7 @@ class DenoSandbox:
                 tasks.cancel_scope.cancel()
         if self._problem or not self._ready.is_set():
             reason = self._problem or f"it was not ready within {_START_SECONDS:.0f} s"
-            raise SandboxStartError(f"Cannot start a sandbox: {reason}{self._last_words()}")
+            raise SandboxStartError(f"Cannot start a sandbox: {reason}")
 
     async def on_request(self, method: str, params: Params, payload: Payload | None) -> Reply:
         """Serve a request of the sandbox; every part of it may be forged."""
@@ -150,7 +160,7 @@ class DenoSandbox:
                 case "limits", None:
                     return Reply(self._calls.limits())
         except AnswerRejectedError as exc:
-            raise RequestError(str(exc)) from None
+            raise RequestError(str(exc)[:_MAX_REASON_CHARS]) from None
         except (MalformedValueError, SandboxError) as exc:
             self._lose(str(exc))
             raise RequestError("refused") from exc
@@ -204,13 +214,8 @@ class DenoSandbox:
     async def _request(self, method: str, params: Params, payload: Payload) -> Reply:
         try:
             return await self._peer.request(method, params, payload)
-        except (PeerError, RequestError) as exc:
-            if self._problem is None and isinstance(exc, PeerError):
-                # The reason is in its last words, which come with its end
-                with anyio.move_on_after(1):
-                    await self._process.wait()
-            reason = self._problem or str(exc)
-            raise SandboxError(f"The sandbox is lost: {reason}{self._last_words()}") from exc
+        except PeerError as exc:
+            raise SandboxError(f"The sandbox is lost: {await self._reason(exc)}") from exc
 
     def _validate(self, model: type[_M], params: object) -> _M:
         try:
@@ -224,13 +229,18 @@ class DenoSandbox:
         self._process.kill()
 
     async def _watch_start(self, scope: anyio.CancelScope) -> None:
-        status = await self._process.wait()
-        self._problem = self._problem or f"its process ended with status {status}"
+        self._problem = await self._reason(await self._peer.wait_lost())
         scope.cancel()
 
-    def _last_words(self) -> str:
+    async def _reason(self, lost: Exception) -> str:
+        """Say why it is lost; what it said itself is better than what was seen from here."""
+        reason = str(lost)
+        # Its last words come with its end
+        with anyio.move_on_after(_LAST_WORDS_SECONDS):
+            status = await self._process.wait()
+            reason = f"{reason}; its process ended with status {status}"
         words = self._process.stderr_tail()
-        return f" ({words[-500:]})" if words else ""
+        return self._problem or (f"{reason} ({words[-500:]})" if words else reason)
 
 
 async def _pack(value: object, at: str) -> Payload:
@@ -266,7 +276,7 @@ async def open_deno_sandbox(
         SandboxStartError: It cannot be started.
     """
     sandbox = DenoSandbox(calls)
-    data_bytes = (memory_mb + _RLIMIT_DATA_EXTRA_MB) << 20
+    data_bytes = int(memory_mb * _RLIMIT_DATA_SHARE + _RLIMIT_DATA_EXTRA_MB) << 20
     rlimits = {resource.RLIMIT_DATA: data_bytes, resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
     try:
         opened = open_process(command(assets, memory_mb), env=_ENVIRONMENT, rlimits=rlimits)

@@ -24,8 +24,8 @@ class Output(_Message):
     """Params of `output`."""
 
     stream: Literal["stdout", "stderr"]
-    text: str = Field(max_length=200_000)
-    omitted: int = Field(ge=0)
+    text: str = Field(max_length=600_000)
+    omitted: int = Field(ge=0, le=2**53)
 
 
 class Cancel(_Message):
@@ -50,6 +50,6 @@ class LLMQuery(_Message):
 class Execution(_Message):
     """Result of `execute`."""
 
-    error: str | None = Field(max_length=100_000)
+    error: str | None = Field(max_length=200_000)
     pending: list[str] = Field(max_length=20)
     variables: list[str] = Field(max_length=200)

@@ -26,8 +26,9 @@ class Transcript:
             self._omitted += omitted
         room = self._half - self._head_chars
         head, rest = text[:room], text[room:]
-        self._head.append(head)
-        self._head_chars += len(head)
+        if head:
+            self._head.append(head)
+            self._head_chars += len(head)
         if rest:
             self._tail.append(rest)
             self._tail_chars += len(rest)

@@ -1,0 +1,94 @@
+"""One run from its start to its end, whatever ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from rlm_runtime._cli.progress import Progress
+from rlm_runtime._cli.stderr import tell
+from rlm_runtime._cli.tally import Tally
+from rlm_runtime._context import Context
+from rlm_runtime._events import Event
+
+if TYPE_CHECKING:  # the command line must be able to start without the engine
+    from collections.abc import AsyncIterator
+
+    from rlm_runtime._rlm import RunResult
+
+
+class Runner(Protocol):
+    """The part of `RLM` that a command needs."""
+
+    async def run(self, query: str, *, context: object = ...) -> RunResult:
+        """Answer a query."""
+        ...
+
+
+OpenRunner = Callable[
+    [Callable[[Event], None], Callable[[str], None]], AbstractAsyncContextManager[Runner]
+]
+"""Opens a runner that tells its events, and lines on its set-up, to the functions it is given."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a run ended, and what its events told."""
+
+    result: RunResult | None = None
+    error: Exception | None = None
+    signum: int | None = None
+    """The signal that interrupted the run."""
+    tally: Tally = field(default_factory=Tally)
+
+
+async def execute(
+    open_runner: OpenRunner, query: str, context: Context | None, progress: Progress
+) -> Outcome:
+    """Run once; errors and interrupts are part of the outcome.
+
+    The first SIGINT or SIGTERM cancels the run, the second ends the process at once.
+    """
+    outcome = Outcome()
+
+    def observe(event: Event) -> None:
+        outcome.tally.add(event)
+        progress.show(event)
+
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with anyio.create_task_group() as tasks:
+            with anyio.CancelScope() as scope:
+                tasks.start_soon(_obey_signals, signals, scope, outcome, progress)
+                tasks.start_soon(progress.animate)
+                try:
+                    async with open_runner(observe, progress.note) as runner:
+                        if context is None:
+                            outcome.result = await runner.run(query)
+                        else:
+                            outcome.result = await runner.run(query, context=context.value)
+                except Exception as error:
+                    outcome.error = error
+            tasks.cancel_scope.cancel()
+    return outcome
+
+
+async def _obey_signals(
+    signals: AsyncIterator[signal.Signals],
+    scope: anyio.CancelScope,
+    outcome: Outcome,
+    progress: Progress,
+) -> None:
+    async for signum in signals:
+        progress.clear()
+        if outcome.signum is not None:
+            # Clean-up hangs or takes too long for the user: nothing may hold the process back
+            os._exit(128 + signum)
+        outcome.signum = signum
+        tell("rlm: Stopping; once more to stop at once")
+        scope.cancel()

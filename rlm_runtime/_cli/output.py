@@ -1,0 +1,129 @@
+"""Where the answer goes: stdout, or a file that is complete or not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rlm_runtime._cli.printable import printable
+
+
+class OutputError(Exception):
+    """The output could not be written."""
+
+
+def check_writable(path: Path) -> None:
+    """Try whether a file can be put here, without touching what is there.
+
+    Raises:
+        OutputError: It cannot.
+    """
+    try:
+        if not _is_special(path):
+            temporary = _temporary_for(path)
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            temporary.unlink()
+        elif not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as exc:
+        raise OutputError(f"Cannot write to {str(path)!r}: {_reason(exc)}") from exc
+
+
+def write_file(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file all at once: readers see the old one or the whole new one.
+
+    Raises:
+        OutputError: It failed; the file that was there before is untouched.
+    """
+    try:
+        if _is_special(path):
+            with path.open("wb") as file:
+                file.writelines(chunks)
+        else:
+            _replace(path, chunks)
+    except OSError as exc:
+        raise OutputError(f"Cannot write to {str(path)!r}: {_reason(exc)}") from exc
+
+
+def write_stdout(chunks: Iterable[bytes]) -> None:
+    """Write to stdout, exactly unless it is a terminal, which must not obey what a model wrote.
+
+    A reader that went away, as `head` does, had all it wanted.
+
+    Raises:
+        OutputError: It failed for another reason.
+    """
+    if sys.stdout is None:  # the process was started with stdout closed
+        return
+    stream = sys.stdout.buffer
+    try:
+        on_terminal = stream.isatty()
+        for chunk in chunks:
+            stream.write(_neutralise(chunk) if on_terminal else chunk)
+        stream.flush()
+    except BrokenPipeError:
+        _detach_stdout()
+    except OSError as exc:
+        _detach_stdout()
+        raise OutputError(f"Cannot write to stdout: {_reason(exc)}") from exc
+
+
+def with_final_newline(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Add a newline where the last chunk has none."""
+    last = b""
+    for chunk in chunks:
+        last = chunk or last
+        yield chunk
+    if not last.endswith(b"\n"):
+        yield b"\n"
+
+
+def _replace(path: Path, chunks: Iterable[bytes]) -> None:
+    # A link stays a link: what it points to is replaced
+    target = Path(os.path.realpath(path))
+    temporary = _temporary_for(path)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with open(fd, "wb") as file:
+            file.writelines(chunks)
+        if target.exists():
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink()
+        raise
+
+
+def _temporary_for(path: Path) -> Path:
+    return Path(os.path.realpath(path)).with_name(f".rlm-{secrets.token_hex(8)}.tmp")
+
+
+def _is_special(path: Path) -> bool:
+    """Tell a device or a pipe, which must not be replaced by a file.
+
+    Raises:
+        OSError: It is a folder.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return path.exists() and not path.is_file()
+
+
+def _neutralise(chunk: bytes) -> bytes:
+    return printable(chunk.decode("utf-8", "surrogatepass")).encode("utf-8")
+
+
+def _detach_stdout() -> None:
+    """Point stdout to nothing, so that the interpreter's last flush cannot fail."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def _reason(exc: OSError) -> str:
+    return (exc.strerror or type(exc).__name__).lower()

@@ -1,0 +1,138 @@
+"""Progress on stderr: one live line on a terminal, else a line for each event of note."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import sys
+import time
+from typing import Protocol
+
+import anyio
+
+from rlm_runtime._cli.printable import one_line, printable
+from rlm_runtime._cli.stderr import tell
+from rlm_runtime._cli.tally import Tally, count, describe_spending
+from rlm_runtime._events import Event, ModelFailed, NodeEnded, NodeStarted, SandboxLost
+
+_SECONDS_PER_FRAME = 0.1
+
+
+class Progress(Protocol):
+    """What shows a run while it goes on."""
+
+    def show(self, event: Event) -> None:
+        """Take notice of an event."""
+        ...
+
+    def note(self, line: str) -> None:
+        """Show a line that is no event, such as one on the preparation of the sandbox."""
+        ...
+
+    async def animate(self) -> None:
+        """Keep what is shown up to date until cancelled."""
+        ...
+
+    def clear(self) -> None:
+        """Take away what must not stay on the screen."""
+        ...
+
+
+def make_progress(*, quiet: bool) -> Progress:
+    """Choose the form that fits stderr."""
+    if quiet or sys.stderr is None:
+        return NoProgress()
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        return LiveLine()
+    return EventLines()
+
+
+class NoProgress:
+    """Shows nothing."""
+
+    def show(self, event: Event) -> None:
+        """Take no notice."""
+
+    def note(self, line: str) -> None:
+        """Take no notice."""
+
+    async def animate(self) -> None:
+        """Have nothing to do."""
+
+    def clear(self) -> None:
+        """Have nothing to clear."""
+
+
+class EventLines:
+    """Writes a line for each event of note."""
+
+    def show(self, event: Event) -> None:
+        """Write the event's line, if it is of note."""
+        if (line := describe_event(event)) is not None:
+            tell(line)
+
+    def note(self, line: str) -> None:
+        """Write the line."""
+        tell(printable(line))
+
+    async def animate(self) -> None:
+        """Have nothing to do: lines do not change."""
+
+    def clear(self) -> None:
+        """Have nothing to clear: lines stay."""
+
+
+class LiveLine:
+    """Keeps one line of sums on a terminal; events only change the sums."""
+
+    def __init__(self) -> None:
+        self._tally = Tally()
+        self._started = time.monotonic()
+        self._spinner = itertools.cycle("|/-\\")
+
+    def show(self, event: Event) -> None:
+        """Add the event to the sums."""
+        self._tally.add(event)
+
+    def note(self, line: str) -> None:
+        """Write the line where the live one was; that one comes back below."""
+        self.clear()
+        tell(printable(line))
+
+    async def animate(self) -> None:
+        """Draw the line ten times a second, and clear it at the end."""
+        try:
+            while True:
+                tell(f"\r\x1b[2K{self._line()}", end="")
+                await anyio.sleep(_SECONDS_PER_FRAME)
+        finally:
+            self.clear()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        tell("\r\x1b[2K", end="")
+
+    def _line(self) -> str:
+        nodes = self._tally.nodes_running
+        done = self._tally.nodes - nodes
+        spent = describe_spending(self._tally.usage, time.monotonic() - self._started)
+        line = f"{next(self._spinner)} {count(nodes, 'node')} running, {done:,} done, {spent}"
+        # A line as wide as the terminal would wrap, and a wrapped line cannot be cleared
+        return line[: shutil.get_terminal_size().columns - 1]
+
+
+def describe_event(event: Event) -> str | None:
+    """Say what happened in one line; None if it is not of note."""
+    match event:
+        case NodeStarted():
+            return f"node {event.node} started at depth {event.depth}: {one_line(event.query)}"
+        case NodeEnded(error=None):
+            return f"node {event.node} ended: {event.stop_reason}"
+        case NodeEnded(error=str(error)):
+            return f"node {event.node} ended: {event.stop_reason}: {one_line(error)}"
+        case ModelFailed():
+            return f"node {event.node}: a model call failed: {one_line(event.error)}"
+        case SandboxLost():
+            return f"node {event.node}: the sandbox is lost: {one_line(event.reason)}"
+    return None

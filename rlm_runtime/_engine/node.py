@@ -1,0 +1,311 @@
+"""One node: prompt, code, observation, until there is an answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+
+from rlm_runtime._describe import approximate_bytes, describe
+from rlm_runtime._engine.observation import observe
+from rlm_runtime._errors import (
+    LimitExceededError,
+    ModelError,
+    NoAnswerError,
+    RLMError,
+    SandboxError,
+)
+from rlm_runtime._events import CodeExecuted, CodeStarted, Event, SandboxLost, SandboxStarted
+from rlm_runtime._limits import Limits
+from rlm_runtime._llm.base import LLM
+from rlm_runtime._parsing import Reply, parse_reply
+from rlm_runtime._prompts import Prompts, SubCalls
+from rlm_runtime._sandbox.base import (
+    ExecutionResult,
+    HostCalls,
+    Sandbox,
+    SubCall,
+    SubCallError,
+)
+from rlm_runtime._types import Completion, Message, Role
+
+_QUERY_CHARS_SHOWN = 2000
+_MOST_EMPTY_REPLIES = 3
+_WATCH_SECONDS = 0.1
+_MEMORY_PER_CONTEXT = 6
+_MOST_MEMORY_MB = 4096
+
+
+class Tree(Protocol):
+    """What a node needs of the run that it belongs to."""
+
+    limits: Limits
+    prompts: Prompts
+
+    def record(self, event: Event) -> None:
+        """Note an event."""
+        ...
+
+    def open_sandbox(
+        self, calls: HostCalls, *, memory_mb: int
+    ) -> AbstractAsyncContextManager[Sandbox]:
+        """Open a sandbox for the length of a block."""
+        ...
+
+    async def complete(
+        self, node: Node, llm: LLM, messages: Sequence[Message], *, iteration: int | None
+    ) -> Completion:
+        """Call a model in the name of a node."""
+        ...
+
+    async def sub_call(self, node: Node, call: SubCall) -> object:
+        """Answer a sub-call of a node."""
+        ...
+
+    def limits_left(self, node: Node) -> dict[str, int | float | None]:
+        """Tell what a node may still spend."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    value: object
+
+
+class Node:
+    """One RLM of the tree. It is also what its sandbox's requests go to."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        *,
+        number: int,
+        parent: int | None,
+        depth: int,
+        llm: LLM,
+        query: str,
+        context: object,
+    ) -> None:
+        self.number = number
+        self.parent = parent
+        self.depth = depth
+        self.llm = llm
+        self.query = query
+        self.context = context
+        self.iteration = 0
+        self.partial: object = None
+        """The best so far: the model's last words, else its last output."""
+        self._tree = tree
+        self._scope = anyio.CancelScope()
+        self._answer: _Answer | None = None
+        self._messages: list[Message] = []
+        self._sent = 0
+        self._empty_replies = 0
+        self._open_calls = 0
+        self._variables: tuple[str, ...] = ()
+
+    async def answer(self) -> object:
+        """Iterate until the node's code gives an answer.
+
+        Raises:
+            LimitExceededError: The node had to end without one.
+            ModelError: Its model failed for good.
+            SandboxError: It has no sandbox.
+        """
+        try:
+            with self._scope:
+                self._begin()
+                while True:
+                    # It returns when the sandbox is lost, which costs an iteration
+                    await self._iterate_in_sandbox()
+        except RLMError:
+            # An answer counts from the moment it was given, whatever failed beside it
+            if self._answer is None:
+                raise
+        assert self._answer is not None, "only an answer cancels the scope"
+        return self._answer.value
+
+    async def llm_query(self, call: SubCall) -> object:
+        """Answer a sub-call of this node's code."""
+        self._open_calls += 1
+        try:
+            return await self._tree.sub_call(self, call)
+        except LimitExceededError as exc:
+            raise SubCallError(str(exc), stop_reason=exc.stop_reason, partial=exc.partial) from exc
+        except ModelError as exc:
+            raise SubCallError(str(exc), stop_reason="model_error") from exc
+        except SandboxError as exc:
+            raise SubCallError(str(exc), stop_reason="sandbox_error") from exc
+        finally:
+            self._open_calls -= 1
+
+    async def final(self, answer: object) -> None:
+        """Take the answer; the first one wins, and ends everything that the node does."""
+        if self._answer is None:
+            self._answer = _Answer(answer)
+        self._scope.cancel()
+
+    def limits(self) -> dict[str, int | float | None]:
+        """Tell what this node may still spend."""
+        return self._tree.limits_left(self)
+
+    def take_new_messages(self) -> tuple[dict[str, str], ...]:
+        """Return the messages that no earlier call has taken."""
+        new = self._messages[self._sent :]
+        self._sent = len(self._messages)
+        return tuple({"role": one.role, "content": one.content} for one in new)
+
+    def _begin(self) -> None:
+        limits, prompts = self._tree.limits, self._tree.prompts
+        levels = limits.max_depth - self.depth
+        kinds: dict[int, SubCalls] = {0: "none", 1: "completions"}
+        system = prompts.system(
+            sub_calls=kinds.get(levels, "nodes"), max_observation_chars=limits.max_observation_chars
+        )
+        query = self.query
+        if len(query) > _QUERY_CHARS_SHOWN:
+            query = f"It is long: the variable `query` holds {describe(query)}. Read it first."
+        first = prompts.first(
+            query=query, context=describe(self.context), iterations=limits.max_iterations
+        )
+        self._say("system", system)
+        self._tell(first)
+
+    async def _iterate_in_sandbox(self) -> None:
+        """Iterate in one sandbox until it is lost."""
+        started = time.monotonic()
+        async with self._tree.open_sandbox(self, memory_mb=self._memory_mb()) as sandbox:
+            await sandbox.assign("context", self.context)
+            await sandbox.assign("query", self.query)
+            seconds = time.monotonic() - started
+            self._tree.record(SandboxStarted(node=self.number, pid=sandbox.pid, seconds=seconds))
+            try:
+                while True:
+                    await self._iterate(sandbox)
+            except SandboxError as exc:
+                self._note_loss(sandbox, str(exc))
+
+    async def _iterate(self, sandbox: Sandbox) -> None:
+        if self.iteration >= self._tree.limits.max_iterations:
+            raise LimitExceededError(
+                f"Stopped without an answer: max_iterations is {self.iteration}",
+                stop_reason="max_iterations",
+                partial=self.partial,
+            )
+        self.iteration += 1
+        completion = await self._complete()
+        self._say("assistant", completion.text)
+        reply = parse_reply(completion.text)
+        self.partial = reply.prose or self.partial
+        blocks = (reply.final,) if reply.final else reply.blocks
+        if blocks:
+            self._empty_replies = 0
+            self._observe([await self._execute(sandbox, block) for block in blocks])
+        else:
+            self._remind(reply)
+
+    async def _complete(self) -> Completion:
+        try:
+            return await self._tree.complete(
+                self, self.llm, self._messages, iteration=self.iteration
+            )
+        except LimitExceededError as exc:
+            exc.partial = self.partial
+            raise
+
+    async def _execute(self, sandbox: Sandbox, code: str) -> ExecutionResult:
+        self._tree.record(CodeStarted(node=self.number, iteration=self.iteration, code=code))
+        started = time.monotonic()
+        result: ExecutionResult | None = None
+        lost: SandboxError | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch, tasks.cancel_scope)
+            try:
+                result = await sandbox.execute(code)
+            except SandboxError as exc:
+                lost = exc
+            tasks.cancel_scope.cancel()
+        if result is None:
+            most = self._tree.limits.max_cell_seconds
+            raise lost or SandboxError(f"The code ran for more than {most:g} seconds")
+        self._record_execution(result, started)
+        self._variables = result.variables
+        self.partial = result.stdout.strip() or self.partial
+        return result
+
+    async def _watch(self, scope: anyio.CancelScope) -> None:
+        """End an execution that takes too long; waiting for sub-calls does not count."""
+        busy = 0.0
+        while busy < self._tree.limits.max_cell_seconds:
+            before = time.monotonic()
+            await anyio.sleep(_WATCH_SECONDS)
+            if not self._open_calls:
+                busy += time.monotonic() - before
+        scope.cancel()
+
+    def _observe(self, results: Sequence[ExecutionResult]) -> None:
+        limits = self._tree.limits
+        self._tell(
+            self._tree.prompts.observation(
+                observation=observe(results, limits.max_observation_chars),
+                iteration=self.iteration,
+                iterations=limits.max_iterations,
+            )
+        )
+
+    def _note_loss(self, sandbox: Sandbox, reason: str) -> None:
+        """Tell the model what became of its code and its variables."""
+        self._tree.record(SandboxLost(node=self.number, reason=reason))
+        output = sandbox.output_so_far()
+        names = f" ({', '.join(self._variables)})" if self._variables else ""
+        error = (
+            f"{reason}\nThe sandbox was replaced by a fresh one: `context` and `query` are there"
+            f" again, your variables{names}, functions and imports are lost."
+        )
+        result = ExecutionResult(stdout=output.stdout, stderr=output.stderr, error=error)
+        self._variables = ()
+        self._observe([result])
+
+    def _remind(self, reply: Reply) -> None:
+        self._empty_replies += 1
+        if self._empty_replies == _MOST_EMPTY_REPLIES:
+            raise NoAnswerError(
+                f"Stopped without an answer: {_MOST_EMPTY_REPLIES} replies in a row had neither"
+                " code nor an answer",
+                stop_reason="no_answer",
+                partial=self.partial,
+            )
+        self._tell(self._tree.prompts.reminder())
+
+    def _tell(self, text: str) -> None:
+        """Add a message of ours, with a warning when the next reply is the last."""
+        left = self._tree.limits.max_iterations - self.iteration
+        calls = self._tree.limits_left(self)["calls"]
+        if left == 1 or (calls is not None and calls <= 1):
+            text = f"{text}\n\n{self._tree.prompts.last_iteration()}"
+        self._say("user", text)
+
+    def _say(self, role: Role, text: str) -> None:
+        self._messages.append(Message(role=role, content=text))
+
+    def _record_execution(self, result: ExecutionResult, started: float) -> None:
+        self._tree.record(
+            CodeExecuted(
+                node=self.number,
+                iteration=self.iteration,
+                stdout=result.stdout,
+                stderr=result.stderr,
+                error=result.error,
+                pending=result.pending,
+                seconds=time.monotonic() - started,
+            )
+        )
+
+    def _memory_mb(self) -> int:
+        """Give Python what the limit says, or what the context needs with room to work."""
+        needed = 256 + (_MEMORY_PER_CONTEXT * approximate_bytes(self.context) >> 20)
+        return min(_MOST_MEMORY_MB, max(self._tree.limits.max_memory_mb, needed))

@@ -1,0 +1,330 @@
+"""One run: the tree of nodes, and what they share."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+import anyio
+
+from rlm_runtime._describe import describe, preview
+from rlm_runtime._engine.node import Node
+from rlm_runtime._errors import LimitExceededError, ModelError, RLMError, SandboxError
+from rlm_runtime._events import (
+    Event,
+    ModelFailed,
+    ModelReplied,
+    ModelRequested,
+    NodeEnded,
+    NodeStarted,
+    RunEnded,
+    RunStarted,
+)
+from rlm_runtime._limits import Limits
+from rlm_runtime._llm.base import LLM
+from rlm_runtime._plain import to_plain
+from rlm_runtime._prompts import Prompts
+from rlm_runtime._sandbox.base import HostCalls, OpenSandbox, Sandbox, SubCall, SubCallError
+from rlm_runtime._types import Completion, Message, StopReason
+from rlm_runtime._usage import Ledger
+
+_MAX_PROMPT_CHARS = 500_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """Who answers where."""
+
+    root: LLM
+    sub: LLM
+    aliases: Mapping[str, LLM]
+
+    def for_depth(self, depth: int) -> LLM:
+        """Give the model of the nodes and completions at a depth."""
+        return self.root if depth == 0 else self.sub
+
+
+class Run:
+    """One query answered. It is the `Tree` of its nodes."""
+
+    def __init__(
+        self,
+        *,
+        models: Models,
+        limits: Limits,
+        prompts: Prompts,
+        open_sandbox: OpenSandbox,
+        record: Callable[[Event], None],
+    ) -> None:
+        self.limits = limits
+        self.prompts = prompts
+        self.ledger = Ledger(limits)
+        self._models = models
+        self._open_sandbox = open_sandbox
+        self._record = record
+        self._started = time.monotonic()
+        self._calls = anyio.CapacityLimiter(limits.max_concurrency)
+        # A parent holds its sandbox while it waits for its children, so each depth has its own
+        self._sandboxes = [
+            anyio.CapacityLimiter(limits.max_sandboxes) for _ in range(max(1, limits.max_depth))
+        ]
+        self._root: Node | None = None
+
+    async def answer(self, query: str, context: object, *, run: str, version: str) -> object:
+        """Answer the query.
+
+        Raises:
+            RLMError: There is no answer; `usage` is set.
+        """
+        self.record(
+            RunStarted(
+                run=run,
+                version=version,
+                query=preview(query),
+                model=self._models.root.name,
+                sub_model=self._models.sub.name,
+                limits={name: getattr(self.limits, name) for name in Limits.__slots__},
+            )
+        )
+        try:
+            answer = await self._answer_in_time(query, context)
+        except RLMError as exc:
+            exc.usage = self.ledger.usage
+            partial = exc.partial if isinstance(exc, LimitExceededError) else self._partial()
+            self._end(_stop_reason(exc), partial, str(exc))
+            raise
+        except BaseException as exc:
+            self._end(_stop_reason(exc), self._partial(), _reason(exc))
+            raise
+        self._end("answered", answer, None)
+        return answer
+
+    def record(self, event: Event) -> None:
+        """Note an event."""
+        self._record(event)
+
+    def open_sandbox(
+        self, calls: HostCalls, *, memory_mb: int
+    ) -> AbstractAsyncContextManager[Sandbox]:
+        """Open a sandbox for the length of a block."""
+        return self._open_sandbox(calls, memory_mb=memory_mb)
+
+    async def complete(
+        self, node: Node, llm: LLM, messages: Sequence[Message], *, iteration: int | None
+    ) -> Completion:
+        """Call a model in the name of a node.
+
+        Raises:
+            LimitExceededError: No call is left.
+            ModelError: The model failed for good.
+        """
+        # A plain completion is one level below the node that asks for it
+        depth = node.depth if iteration is not None else node.depth + 1
+        async with self._calls:
+            call = self.ledger.reserve_call(depth)
+            new = _as_dicts(messages) if iteration is None else node.take_new_messages()
+            self.record(
+                ModelRequested(
+                    node=node.number, call=call, model=llm.name, iteration=iteration, messages=new
+                )
+            )
+            started = time.monotonic()
+            try:
+                completion = await llm.complete(messages)
+            except ModelError as exc:
+                seconds = time.monotonic() - started
+                self.record(
+                    ModelFailed(node=node.number, call=call, error=str(exc), seconds=seconds)
+                )
+                raise
+        self.ledger.settle_call(completion.usage)
+        self.record(_replied(node.number, call, completion, time.monotonic() - started))
+        return completion
+
+    async def sub_call(self, node: Node, call: SubCall) -> object:
+        """Answer a sub-call of a node: by a child node, or by a completion where it is deep.
+
+        Raises:
+            SubCallError: It cannot be made.
+            LimitExceededError: It ended without an answer.
+            ModelError: Its model failed for good.
+            SandboxError: It has no sandbox.
+        """
+        depth = node.depth + 1
+        if depth > self.limits.max_depth:
+            raise SubCallError(
+                f"Cannot start a sub-call: max_depth is {self.limits.max_depth}",
+                stop_reason="error",
+            )
+        llm = self._model_for(call, depth)
+        if depth == self.limits.max_depth or call.recursive is False:
+            return await self._answer_plainly(node, llm, call)
+        context = call.prompt if call.context is None else call.context
+        return await self._answer_by_node(
+            call.prompt, context, llm=llm, depth=depth, parent=node.number
+        )
+
+    def limits_left(self, node: Node) -> dict[str, int | float | None]:
+        """Tell what a node may still spend."""
+        seconds = self.limits.max_seconds
+        spent = time.monotonic() - self._started
+        return {
+            "calls": self.ledger.calls_left(node.depth),
+            "nodes": self.ledger.nodes_left(),
+            "seconds": None if seconds is None else max(0.0, seconds - spent),
+            "iterations": self.limits.max_iterations - node.iteration,
+            "depth": self.limits.max_depth - node.depth,
+        }
+
+    async def _answer_in_time(self, query: str, context: object) -> object:
+        with anyio.CancelScope() as scope:
+            if self.limits.max_seconds is not None:
+                scope.deadline = anyio.current_time() + self.limits.max_seconds
+            llm = self._models.for_depth(0)
+            return await self._answer_by_node(query, context, llm=llm, depth=0, parent=None)
+        raise LimitExceededError(
+            f"Stopped without an answer: max_seconds is {self.limits.max_seconds:g}",
+            stop_reason="max_seconds",
+            partial=self._partial(),
+        )
+
+    async def _answer_by_node(
+        self, query: str, context: object, *, llm: LLM, depth: int, parent: int | None
+    ) -> object:
+        async with self._sandboxes[depth]:
+            node = Node(
+                self,
+                number=self.ledger.start_node(),
+                parent=parent,
+                depth=depth,
+                llm=llm,
+                query=query,
+                context=context,
+            )
+            self._root = self._root or node
+            self.record(
+                NodeStarted(
+                    node=node.number,
+                    parent=parent,
+                    depth=depth,
+                    model=llm.name,
+                    query=preview(query),
+                    context=describe(context),
+                )
+            )
+            try:
+                answer = await node.answer()
+            except BaseException as exc:
+                self._end_node(node, _stop_reason(exc), node.partial, _reason(exc))
+                raise
+            self._end_node(node, "answered", answer, None)
+            return answer
+
+    async def _answer_plainly(self, node: Node, llm: LLM, call: SubCall) -> object:
+        prompt = call.prompt
+        if call.context is not None:
+            prompt = f"{prompt}\n\n{_as_text(call.context)}"
+        if len(prompt) > _MAX_PROMPT_CHARS:
+            raise SubCallError(
+                f"Cannot make this sub-call: its prompt and context have {len(prompt):,} characters"
+                f" together, and a plain completion takes {_MAX_PROMPT_CHARS:,} at most",
+                stop_reason="error",
+            )
+        messages = (
+            Message(role="system", content=self.prompts.leaf()),
+            Message(role="user", content=prompt),
+        )
+        return (await self.complete(node, llm, messages, iteration=None)).text
+
+    def _model_for(self, call: SubCall, depth: int) -> LLM:
+        if call.model is None:
+            return self._models.for_depth(depth)
+        try:
+            return self._models.aliases[call.model]
+        except KeyError:
+            known = ", ".join(sorted(self._models.aliases)) or "none"
+            raise SubCallError(
+                f"Cannot use model {call.model!r}: the aliases of this run are: {known}",
+                stop_reason="error",
+            ) from None
+
+    def _partial(self) -> object:
+        return None if self._root is None else self._root.partial
+
+    def _end_node(self, node: Node, reason: StopReason, answer: object, error: str | None) -> None:
+        self.record(
+            NodeEnded(
+                node=node.number,
+                stop_reason=reason,
+                answer=preview(answer),
+                answer_type=type(answer).__name__,
+                error=error,
+            )
+        )
+
+    def _end(self, reason: StopReason, answer: object, error: str | None) -> None:
+        usage = self.ledger.usage
+        self.record(
+            RunEnded(
+                stop_reason=reason,
+                answer=preview(answer),
+                answer_type=type(answer).__name__,
+                error=error,
+                calls=usage.calls,
+                nodes=self.ledger.nodes,
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+                cost=usage.cost,
+                seconds=time.monotonic() - self._started,
+            )
+        )
+
+
+def _stop_reason(exc: BaseException) -> StopReason:
+    match exc:
+        case LimitExceededError():
+            return exc.stop_reason
+        case ModelError():
+            return "model_error"
+        case SandboxError():
+            return "sandbox_error"
+    return "interrupted" if isinstance(exc, anyio.get_cancelled_exc_class()) else "error"
+
+
+def _reason(exc: BaseException) -> str | None:
+    """Say what went wrong; nothing did where the node was only cancelled."""
+    if isinstance(exc, anyio.get_cancelled_exc_class()):
+        return None
+    return str(exc) if isinstance(exc, RLMError) else repr(exc)
+
+
+def _as_dicts(messages: Sequence[Message]) -> tuple[dict[str, str], ...]:
+    return tuple({"role": one.role, "content": one.content} for one in messages)
+
+
+def _as_text(context: object) -> str:
+    if isinstance(context, str):
+        return context
+    plain, _ = to_plain(context)
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def _replied(node: int, call: int, completion: Completion, seconds: float) -> ModelReplied:
+    usage = completion.usage
+    return ModelReplied(
+        node=node,
+        call=call,
+        text=completion.text,
+        reasoning=completion.reasoning,
+        finish_reason=completion.finish_reason,
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        completion_tokens=usage.completion_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cost=usage.cost,
+        seconds=seconds,
+        seconds_to_first_token=completion.seconds_to_first_token,
+    )

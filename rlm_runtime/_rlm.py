@@ -1,0 +1,248 @@
+"""RLM, the class that users embed: it wires models, sandboxes and the trace together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, nullcontext
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import anyio
+
+from rlm_runtime._config import read_environment
+from rlm_runtime._engine.run import Models, Run
+from rlm_runtime._errors import ConfigError, InputError, RLMError
+from rlm_runtime._events import Event, TraceFailed
+from rlm_runtime._limits import Limits
+from rlm_runtime._llm.base import LLM
+from rlm_runtime._llm.openai import OpenAIEndpoint, open_openai
+from rlm_runtime._paths import default_trace_dir
+from rlm_runtime._prompts import Prompts
+from rlm_runtime._sandbox.assets import prepare_assets
+from rlm_runtime._sandbox.base import OpenSandbox
+from rlm_runtime._sandbox.deno import open_deno_sandbox
+from rlm_runtime._trace import TraceWriter, new_run_id
+from rlm_runtime._types import StopReason, Usage
+
+_OPENAI = "openai/"
+_OPENAI_URL = "https://api.openai.com/v1"
+
+
+class _Absent(Enum):
+    """Stands for an argument that was not given, where None is a value."""
+
+    CONTEXT = "the query itself"
+    TRACE_DIR = "the user's state folder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run gave."""
+
+    answer: Any
+    """The Python object that the root gave to `FINAL`."""
+    stop_reason: StopReason
+    usage: Usage
+    """What the whole tree spent."""
+    run_id: str
+    trace_path: Path | None
+    """The trace; None where none was asked for."""
+    seconds: float
+    nodes: int
+
+
+class RLM:
+    """A runtime for Recursive Language Models: open it with `async with`, then `run` queries.
+
+    Many runs may go on at once. When the block ends, nothing is left of them.
+    """
+
+    def __init__(
+        self,
+        model: str | LLM,
+        *,
+        sub_model: str | LLM | None = None,
+        models: Mapping[str, str | LLM] | None = None,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        limits: Limits | None = None,
+        prompts: Path | None = None,
+        trace_dir: Path | Literal[_Absent.TRACE_DIR] | None = _Absent.TRACE_DIR,
+        on_event: Callable[[Event], None] | None = None,
+        on_setup: Callable[[str], None] | None = None,
+    ) -> None:
+        """Store the settings.
+
+        Args:
+            model: Answers at the root: `openai/NAME`, any name that `base_url` serves, or an
+                object of the LLM protocol.
+            sub_model: Answers below the root; `model` does where there is none.
+            models: Aliases that generated code may name in `llm_query(model=…)`.
+            base_url: An OpenAI-compatible endpoint for the models given by name.
+            api_key: Its key; else `RLM_API_KEY`, else `OPENAI_API_KEY` of the environment.
+            limits: What each run may spend.
+            prompts: A folder whose prompts replace the shipped ones of the same names.
+            trace_dir: Holds a folder for each run; None writes no trace.
+            on_event: Is called with each event of each run, on the event loop.
+            on_setup: Is called with lines that tell how the sandbox is prepared, the first time.
+        """
+        self._model = model
+        self._sub_model = sub_model
+        self._aliases = dict(models or {})
+        self._base_url = base_url
+        self._environment = read_environment()
+        self._api_key = api_key or self._environment.api_key
+        self._limits = limits or Limits()
+        self._prompts_dir = prompts
+        self._trace_dir = default_trace_dir() if trace_dir is _Absent.TRACE_DIR else trace_dir
+        self._on_event = on_event
+        self._on_setup = on_setup
+        self._stack = AsyncExitStack()
+        self._endpoint: OpenAIEndpoint | None = None
+        self._parts: tuple[Models, Prompts, OpenSandbox] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the clients, and prepare the sandbox if this is its first time.
+
+        Raises:
+            ConfigError: The settings name no model that can be reached.
+            SandboxStartError: The sandbox cannot be prepared.
+        """
+        if self._parts is not None:
+            raise ConfigError("Cannot open this RLM: it is open already")
+        async with AsyncExitStack() as stack:
+            models = Models(
+                root=await self._open_model(stack, self._model),
+                sub=await self._open_model(stack, self._sub_model or self._model),
+                aliases={
+                    alias: await self._open_model(stack, model)
+                    for alias, model in self._aliases.items()
+                },
+            )
+            prompts = Prompts.load(self._prompts_dir)
+            assets = await prepare_assets(
+                self._environment.cache_dir,
+                ready=self._environment.sandbox_assets,
+                progress=self._on_setup or (lambda line: None),
+            )
+            self._parts = (models, prompts, partial(open_deno_sandbox, assets))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._parts = self._endpoint = None
+        await self._stack.aclose()
+
+    async def run(self, query: str, *, context: object = _Absent.CONTEXT) -> RunResult:
+        """Answer a query about a context; without one, the query is its own context.
+
+        Args:
+            query: What is asked; of any length.
+            context: A str, bytes, list, dict, or any nesting of the types that the codec of
+                `rlm_runtime._values` sends. It is never put into a model's window.
+
+        Raises:
+            InputError: The query is empty, or the context cannot be sent to a sandbox.
+            ModelError: The model failed for good.
+            SandboxError: No sandbox can be started.
+            LimitExceededError: A limit ended the run; it carries the partial answer.
+            TraceError: The trace cannot be written.
+        """
+        if self._parts is None:
+            raise ConfigError("Cannot run: open the RLM with `async with` first")
+        if not query.strip():
+            raise InputError("Cannot run: the query is empty")
+        models, prompts, open_sandbox = self._parts
+        started = time.monotonic()
+        run_id = new_run_id()
+        tracing = TraceWriter(self._trace_dir, run_id) if self._trace_dir else nullcontext()
+        with tracing as trace:
+            recorder = _Recorder(trace, self._on_event)
+            run = Run(
+                models=models,
+                limits=self._limits,
+                prompts=prompts,
+                open_sandbox=open_sandbox,
+                record=recorder.record,
+            )
+            path = None if trace is None else trace.path
+            given = query if context is _Absent.CONTEXT else context
+            try:
+                answer = await run.answer(query, given, run=run_id, version=version("rlm-pyodide"))
+            except RLMError as exc:
+                exc.trace_path = path
+                raise
+        return RunResult(
+            answer=answer,
+            stop_reason="answered",
+            usage=run.ledger.usage,
+            run_id=run_id,
+            trace_path=path,
+            seconds=time.monotonic() - started,
+            nodes=run.ledger.nodes,
+        )
+
+    async def _open_model(self, stack: AsyncExitStack, model: str | LLM) -> LLM:
+        if not isinstance(model, str):
+            return model
+        if not self._base_url and not model.startswith(_OPENAI):
+            raise ConfigError(
+                f"Cannot use model {model!r}: give the base_url of an OpenAI-compatible endpoint"
+                " that serves it, or a model named openai/…"
+            )
+        if not self._base_url and not self._api_key:
+            raise ConfigError(
+                f"Cannot use model {model!r}: there is no key; set OPENAI_API_KEY, or give the"
+                " base_url of an endpoint that needs none"
+            )
+        if self._endpoint is None:
+            opened = open_openai(base_url=self._base_url or _OPENAI_URL, api_key=self._api_key)
+            self._endpoint = await stack.enter_async_context(opened)
+        return self._endpoint.model(model.removeprefix(_OPENAI))
+
+
+class _Recorder:
+    """Stamps the events of one run, and passes them on."""
+
+    def __init__(self, trace: TraceWriter | None, on_event: Callable[[Event], None] | None) -> None:
+        self._trace = trace
+        self._on_event = on_event
+        self._next = 0
+
+    def record(self, event: Event) -> None:
+        stamped = replace(event, seq=self._next, time=time.time(), mono=time.monotonic())
+        self._next += 1
+        if self._trace is not None:
+            self._trace.write(stamped)
+        if self._on_event is not None:
+            self._on_event(stamped)
+        if self._trace is not None and self._trace.error is not None:
+            failed, self._trace = TraceFailed(error=self._trace.error), None
+            self.record(failed)
+
+
+def run_sync(
+    query: str, *, context: object = _Absent.CONTEXT, model: str | LLM, **settings: Any
+) -> RunResult:
+    """Answer one query from synchronous code; `settings` are the keywords of `RLM`.
+
+    Raises:
+        RLMError: As `RLM.run` does.
+    """
+
+    async def run() -> RunResult:
+        async with RLM(model, **settings) as rlm:
+            return await rlm.run(query, context=context)
+
+    return anyio.run(run)

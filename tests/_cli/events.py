@@ -1,0 +1,112 @@
+"""Events of a small run, for the tests of what reads events."""
+
+from __future__ import annotations
+
+from rlm_runtime._events import (
+    CodeExecuted,
+    CodeStarted,
+    Event,
+    ModelFailed,
+    ModelReplied,
+    ModelRequested,
+    NodeEnded,
+    NodeStarted,
+    RunEnded,
+    RunStarted,
+)
+from rlm_runtime._types import StopReason
+
+
+def run_started(query: str = "How many?", run: str = "r1") -> RunStarted:
+    return RunStarted(
+        time=1_800_000_000.0, run=run, version="0", query=query, model="m", sub_model="s", limits={}
+    )
+
+
+def node_started(node: int, parent: int | None = None, query: str = "q", at: float = 0) -> Event:
+    depth = 0 if parent is None else 1
+    return NodeStarted(
+        node=node, parent=parent, depth=depth, model="m", query=query, context="str", mono=at
+    )
+
+
+def node_ended(node: int, stop_reason: StopReason = "answered", error: str | None = None) -> Event:
+    return NodeEnded(
+        node=node, stop_reason=stop_reason, answer="", answer_type="str", error=error, mono=3
+    )
+
+
+def requested(node: int, call: int) -> Event:
+    return ModelRequested(node=node, call=call, model="m", iteration=0, messages=())
+
+
+def replied(node: int, call: int, cost: float | None = 0.25) -> Event:
+    return ModelReplied(
+        node=node,
+        call=call,
+        text="",
+        reasoning="",
+        finish_reason="stop",
+        prompt_tokens=1000,
+        cached_tokens=10,
+        completion_tokens=200,
+        reasoning_tokens=20,
+        cost=cost,
+        seconds=1,
+        seconds_to_first_token=None,
+    )
+
+
+def failed(node: int, error: str) -> Event:
+    return ModelFailed(node=node, call=0, error=error, seconds=0.1)
+
+
+def executed(node: int, iteration: int, error: str | None = None) -> Event:
+    return CodeExecuted(
+        node=node,
+        iteration=iteration,
+        stdout="",
+        stderr="",
+        error=error,
+        pending=(),
+        seconds=0.5,
+    )
+
+
+def code(node: int, iteration: int, text: str) -> Event:
+    return CodeStarted(node=node, iteration=iteration, code=text)
+
+
+def run_ended(
+    stop_reason: StopReason = "answered", answer: str = "42", answer_type: str = "int"
+) -> RunEnded:
+    return RunEnded(
+        stop_reason=stop_reason,
+        answer=answer,
+        answer_type=answer_type,
+        error=None,
+        calls=2,
+        nodes=2,
+        prompt_tokens=2000,
+        completion_tokens=400,
+        cost=0.5,
+        seconds=4.0,
+    )
+
+
+SMALL_RUN: tuple[Event, ...] = (
+    run_started(),
+    node_started(0, query="How many?"),
+    requested(0, 0),
+    replied(0, 0),
+    code(0, 0, "print(1)\n"),
+    node_started(1, 0, query="child \x1b[31mred\x1b[0m\nquery", at=1),
+    requested(1, 1),
+    replied(1, 1),
+    code(1, 0, "x"),
+    executed(1, 0, "Traceback (most recent call last):\n  ...\nNameError: x\n"),
+    node_ended(1),
+    executed(0, 0),
+    node_ended(0),
+    run_ended(),
+)

@@ -1,0 +1,47 @@
+"""The command line as a process: it starts light and lists its commands truthfully."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from rlm_runtime._cli import cli
+
+HEAVY = ("anyio", "httpx", "litellm", "textual", "pydantic", "asyncio", "msgpack")
+
+
+@pytest.mark.parametrize("args", [["--help"], ["-h"]])
+def test_help_imports_nothing_heavy(args: list[str]) -> None:
+    program = (
+        "import sys\n"
+        "from rlm_runtime._cli import main\n"
+        f"sys.argv = ['rlm', *{args!r}]\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        f"    print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stderr == b"[]\n"
+    assert b"Answer a question about a context of any size." in done.stdout
+
+
+def test_module_runs_as_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "rlm_runtime"], capture_output=True, check=False, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: rlm [OPTIONS] COMMAND")
+
+
+def test_list_of_commands_says_what_each_says_of_itself() -> None:
+    context = click.Context(cli)
+    shown = cli.get_help(context)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert " ".join(shown.split()).count(f"{name} {command.get_short_help_str(100)}") == 1

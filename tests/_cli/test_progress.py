@@ -1,0 +1,96 @@
+"""Progress is one live line on a terminal and plain lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+import anyio
+import pytest
+
+from rlm_runtime._cli.progress import EventLines, LiveLine, NoProgress, make_progress
+from rlm_runtime._events import SandboxLost
+from tests._cli.events import SMALL_RUN, failed, node_ended
+
+pytestmark = pytest.mark.anyio
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def put_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    # Not a fixture: pytest replaces sys.stderr again after the fixtures ran
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    return terminal
+
+
+def test_form_fits_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    put_terminal(monkeypatch)
+    monkeypatch.setenv("TERM", "xterm")
+    assert isinstance(make_progress(quiet=False), LiveLine)
+    assert isinstance(make_progress(quiet=True), NoProgress)
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(make_progress(quiet=False), EventLines)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert isinstance(make_progress(quiet=False), EventLines)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert isinstance(make_progress(quiet=False), NoProgress)
+
+
+def test_lines_tell_the_events_of_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = put_terminal(monkeypatch)
+    progress = EventLines()
+    for event in (
+        *SMALL_RUN,
+        failed(0, "429\x1b]0;x\x07 slow\ndown"),
+        SandboxLost(node=1, reason="killed"),
+        node_ended(1, "max_calls", error="Cannot call: max_calls is 3"),
+    ):
+        progress.show(event)
+    assert stderr.getvalue().splitlines() == [
+        "node 0 started at depth 0: How many?",
+        "node 1 started at depth 1: child red query",
+        "node 1 ended: answered",
+        "node 0 ended: answered",
+        "node 0: a model call failed: 429 slow down",
+        "node 1: the sandbox is lost: killed",
+        "node 1 ended: max_calls: Cannot call: max_calls is 3",
+    ]
+
+
+async def test_live_line_moves_without_events_and_is_cleared_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stderr = put_terminal(monkeypatch)
+    progress = LiveLine()
+    for event in SMALL_RUN[:8]:
+        progress.show(event)
+    assert stderr.getvalue() == ""
+    with anyio.move_on_after(0.25):
+        await progress.animate()
+    frames = stderr.getvalue().split("\r\x1b[2K")[1:]
+    assert frames[-1] == ""
+    drawn = frames[:-1]
+    assert 2 <= len(drawn) <= 4
+    assert len(set(drawn)) == len(drawn)
+    assert re.fullmatch(
+        r"\| 2 nodes running, 0 done, 2 calls, 2,400 tokens, \$0\.5000, 0\.\d s", drawn[0]
+    )
+
+
+async def test_live_line_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = put_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "20")
+    with anyio.move_on_after(0.01):
+        await LiveLine().animate()
+    assert len(stderr.getvalue().split("\r\x1b[2K")[1]) == 19
+
+
+def test_note_takes_the_place_of_the_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = put_terminal(monkeypatch)
+    LiveLine().note("fetching\x1b[2J")
+    assert stderr.getvalue() == "\r\x1b[2Kfetching\n"

@@ -1,0 +1,59 @@
+"""The tree of a run, drawn from events of any quality."""
+
+from __future__ import annotations
+
+from rlm_runtime._cli.tree import Tree
+from rlm_runtime._events import Event, SandboxLost
+from tests._cli.events import SMALL_RUN, executed, failed, node_ended, node_started
+
+
+def lines(*events: Event) -> list[str]:
+    tree = Tree()
+    for event in events:
+        tree.add(event)
+    return list(tree.lines("running"))
+
+
+def test_whole_run() -> None:
+    assert lines(*SMALL_RUN) == [
+        "0 answered, m, depth 0, 1 call, 1,200 tokens, 3.0 s: How many?",
+        "│  iteration 0: 9 characters of code, 0.50 s",
+        "└─ 1 answered, m, depth 1, 1 call, 1,200 tokens, 2.0 s: child red query",
+        "      iteration 0: 1 character of code, 0.50 s, NameError: x",
+    ]
+
+
+def test_children_hang_in_order_with_what_befell_them() -> None:
+    drawn = lines(
+        node_started(0),
+        node_started(1, 0),
+        node_started(2, 0),
+        failed(1, "429"),
+        SandboxLost(node=1, reason="killed"),
+        node_started(3, 1),
+        node_ended(2, "max_iterations"),
+    )
+    assert [line.partition(",")[0] for line in drawn] == [
+        "0 running",
+        "├─ 1 running",
+        "│  │  a model call failed: 429",
+        "│  │  the sandbox is lost: killed",
+        "│  └─ 3 running",
+        "└─ 2 max_iterations",
+    ]
+
+
+def test_events_that_do_not_fit_together_are_left_out() -> None:
+    drawn = lines(
+        executed(7, 0),
+        node_started(1, 2),
+        node_started(2, 1),
+        node_started(1, 2),
+        node_started(3, 3),
+    )
+    assert [line.partition(",")[0] for line in drawn] == ["1 running", "└─ 2 running", "3 running"]
+
+
+def test_deep_tree_is_drawn() -> None:
+    chain = [node_started(number, number - 1 if number else None) for number in range(2000)]
+    assert len(lines(*chain)) == 2000

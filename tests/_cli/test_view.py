@@ -1,0 +1,86 @@
+"""`rlm view` shows a trace in whatever state it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rlm_runtime._cli import cli
+from rlm_runtime._trace import TraceWriter
+from tests._cli.events import SMALL_RUN
+
+
+def invoke(*args: str) -> Result:
+    return CliRunner().invoke(cli, ["view", *args])
+
+
+@pytest.fixture
+def trace_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RLM_TRACE_DIR", str(tmp_path))
+    for run, count in (("r1", 2), ("r2", len(SMALL_RUN))):
+        with TraceWriter(tmp_path, run) as writer:
+            for event in SMALL_RUN[:count]:
+                writer.write(event)
+    return tmp_path
+
+
+def test_newest_run_is_shown_without_an_argument(trace_dir: Path) -> None:
+    result = invoke()
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "r1 answered: 2 nodes, 2 calls, 2,400 tokens, $0.5000, 4.0 s"
+    assert lines[1].startswith("0 answered, m, depth 0, ")
+    assert lines[3].startswith("└─ 1 answered, m, depth 1, ")
+
+
+@pytest.mark.parametrize("form", ["r1", "{dir}/r1", "{dir}/r1/trace.msgpack"])
+def test_run_is_found_by_id_folder_or_file(trace_dir: Path, form: str) -> None:
+    result = invoke(form.format(dir=trace_dir))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1].startswith("0 crashed, m")
+
+
+def test_growing_trace_is_shown(trace_dir: Path) -> None:
+    with TraceWriter(trace_dir, "r3") as writer:
+        for event in SMALL_RUN[:2]:
+            writer.write(event)
+        assert "0 running, m" in invoke("r3").stdout
+
+
+def test_torn_trace_is_shown_as_far_as_it_goes(trace_dir: Path) -> None:
+    path = trace_dir / "r2" / "trace.msgpack"
+    path.write_bytes(path.read_bytes()[:-3])
+    result = invoke("r2")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("r1 crashed: 2 nodes, ")
+
+
+def test_trace_with_garbage_is_shown_up_to_there_and_is_exit_10(trace_dir: Path) -> None:
+    path = trace_dir / "r2" / "trace.msgpack"
+    path.write_bytes(path.read_bytes() + b"\xc1")
+    result = invoke("r2")
+    assert result.exit_code == 10
+    assert result.stdout.startswith("r1 answered: 2 nodes, ")
+    assert result.stderr == f"rlm: Cannot read trace {str(path)!r}: garbage in it\n"
+
+
+def test_what_is_no_trace_is_exit_10(trace_dir: Path) -> None:
+    file = trace_dir / "file"
+    file.write_text("hello")
+    result = invoke(str(file))
+    assert (result.exit_code, result.stdout) == (10, "")
+    assert result.stderr == f"rlm: Cannot read trace {str(file)!r}: garbage in it\n"
+
+
+def test_unknown_run_is_exit_10(trace_dir: Path) -> None:
+    result = invoke("r9")
+    assert result.exit_code == 10
+    assert result.stderr.startswith("rlm: Cannot view 'r9': no such run in ")
+
+
+def test_no_runs_at_all_is_exit_10(tmp_path: Path) -> None:
+    result = invoke("--trace-dir", str(tmp_path))
+    assert result.exit_code == 10
+    assert result.stderr.startswith("rlm: Cannot view the newest run: there is none in ")
