@@ -221,7 +221,8 @@ class Peer:
                     while (frame := await self._reader.read()) is not None:
                         self._receive(*frame, tasks)
                 except PeerError as exc:
-                    lost = exc
+                    # Set before the writer stops, so that a sender learns the reason
+                    lost = self._lost = exc
                 tasks.cancel_scope.cancel()
         finally:
             self._lost = lost
@@ -254,23 +255,24 @@ class Peer:
 
     def _settle(self, message: Params, payload: Payload | None) -> None:
         number = message.get("id")
+        outcome: Reply | RequestError
         if type(number) is not int:
             raise PeerError("Cannot take a reply: it has no id")
         if number in self._abandoned:
             self._abandoned.discard(number)
             return
-        pending = self._pending.pop(number, None)
-        if pending is None:
+        if number not in self._pending:
             raise PeerError(f"Cannot take reply {number}: no such request is open")
         match message:
             case {"error": {"message": str(text), **rest}}:
                 details = rest.get("data")
                 data = details if isinstance(details, dict) else None
-                pending.settle(RequestError(text[:10_000], data=data, payload=payload))
+                outcome = RequestError(text[:10_000], data=data, payload=payload)
             case {"result": result}:
-                pending.settle(Reply(result, payload))
+                outcome = Reply(result, payload)
             case _:
                 raise PeerError(f"Cannot take reply {number}: neither result nor error")
+        self._pending.pop(number).settle(outcome)
 
     async def _serve(
         self,

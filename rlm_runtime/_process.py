@@ -72,8 +72,7 @@ async def open_process(
         _stderr=stderr,
     )
     try:
-        for limit, bound in (rlimits or {}).items():
-            resource.prlimit(process.pid, limit, (bound, bound))
+        _set_limits(process.pid, rlimits or {})
         with unwrapped():
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_drain, process, stderr)
@@ -82,6 +81,15 @@ async def open_process(
     finally:
         with anyio.CancelScope(shield=True):
             await _end(process, grace)
+
+
+def _set_limits(pid: int, rlimits: Mapping[int, int]) -> None:
+    try:
+        for limit, bound in rlimits.items():
+            resource.prlimit(pid, limit, (bound, bound))
+    except ProcessLookupError:
+        # Gone already; those who read from it will see
+        pass
 
 
 async def _drain(process: anyio.abc.Process, into: bytearray) -> None:

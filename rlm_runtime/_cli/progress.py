@@ -14,7 +14,14 @@ import anyio
 from rlm_runtime._cli.printable import one_line, printable
 from rlm_runtime._cli.stderr import tell
 from rlm_runtime._cli.tally import Tally, count, describe_spending
-from rlm_runtime._events import Event, ModelFailed, NodeEnded, NodeStarted, SandboxLost
+from rlm_runtime._events import (
+    Event,
+    ModelFailed,
+    NodeEnded,
+    NodeStarted,
+    SandboxLost,
+    TraceFailed,
+)
 
 _SECONDS_PER_FRAME = 0.1
 
@@ -92,8 +99,10 @@ class LiveLine:
         self._spinner = itertools.cycle("|/-\\")
 
     def show(self, event: Event) -> None:
-        """Add the event to the sums."""
+        """Add the event to the sums; what is lost for good gets a line that stays."""
         self._tally.add(event)
+        if isinstance(event, TraceFailed) and (line := describe_event(event)):
+            self.note(line)
 
     def note(self, line: str) -> None:
         """Write the line where the live one was; that one comes back below."""
@@ -135,4 +144,6 @@ def describe_event(event: Event) -> str | None:
             return f"node {event.node}: a model call failed: {one_line(event.error)}"
         case SandboxLost():
             return f"node {event.node}: the sandbox is lost: {one_line(event.reason)}"
+        case TraceFailed():
+            return f"rlm: warning: {printable(event.error)}; the run goes on without a trace"
     return None

@@ -194,10 +194,11 @@ class Run:
     async def _answer_by_node(
         self, query: str, context: object, *, llm: LLM, depth: int, parent: int | None
     ) -> object:
+        number = self.ledger.start_node()
         async with self._sandboxes[depth]:
             node = Node(
                 self,
-                number=self.ledger.start_node(),
+                number=number,
                 parent=parent,
                 depth=depth,
                 llm=llm,

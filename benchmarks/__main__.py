@@ -1,0 +1,8 @@
+"""Run every measurement."""
+
+from __future__ import annotations
+
+from benchmarks import fan_out, large_values, start_up, stdlib_question
+
+for module in (start_up, stdlib_question, fan_out, large_values):
+    module.measure()

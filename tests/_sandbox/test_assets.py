@@ -1,0 +1,133 @@
+"""The folder that sandboxes start from, when it is whole and when it is not."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from rlm_runtime._errors import SandboxStartError
+from rlm_runtime._paths import default_cache_dir
+from rlm_runtime._sandbox.assets import Assets, prepare_assets
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Make a ready folder as small as can be."""
+    ready = tmp_path / "ready"
+    (ready / "pyodide").mkdir(parents=True)
+    (ready / "main.js").write_text("12345")
+    (ready / "pyodide" / "a.wasm").write_text("123")
+    (ready / "snapshot.bin").write_text("1")
+    sizes = {"main.js": 5, "pyodide/a.wasm": 3, "snapshot.bin": 1}
+    (ready / "manifest.json").write_text(json.dumps({"sizes": sizes}))
+    return ready
+
+
+async def test_a_ready_folder_is_taken_as_it_is(folder: Path, tmp_path: Path) -> None:
+    found = await prepare_assets(tmp_path / "cache", ready=folder)
+    assert found == Assets(deno=found.deno, folder=folder, snapshot="snapshot.bin")
+    assert found.deno.is_file()
+    assert not (tmp_path / "cache").exists()
+
+
+async def test_a_ready_folder_may_lack_a_snapshot(folder: Path, tmp_path: Path) -> None:
+    (folder / "manifest.json").write_text('{"sizes": {"main.js": 5}}')
+    assert (await prepare_assets(tmp_path, ready=folder)).snapshot is None
+
+
+async def test_a_ready_folder_is_named_in_full(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert (await prepare_assets(tmp_path, ready=Path("ready"))).folder == folder
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [b"", b"{", b"[]", b"5", b"{}", b'{"sizes": 5}', b'{"sizes": ["main.js"]}', b"\xff"],
+)
+async def test_a_broken_manifest_is_an_error(folder: Path, manifest: bytes) -> None:
+    (folder / "manifest.json").write_bytes(manifest)
+    with pytest.raises(SandboxStartError, match=f"{str(folder)!r}: no readable manifest"):
+        await prepare_assets(folder.parent, ready=folder)
+
+
+async def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SandboxStartError, match="/none': no readable manifest"):
+        await prepare_assets(tmp_path, ready=tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["main.js", "pyodide/a.wasm", "snapshot.bin"])
+@pytest.mark.parametrize("change", ["grown", "emptied", "gone"])
+async def test_a_changed_file_is_an_error(folder: Path, name: str, change: str) -> None:
+    path = folder / name
+    if change == "gone":
+        path.unlink()
+    else:
+        path.write_text(path.read_text() + "x" if change == "grown" else "")
+    with pytest.raises(SandboxStartError, match=f"{name!r} has changed; delete the folder"):
+        await prepare_assets(folder.parent, ready=folder)
+
+
+async def test_a_cache_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SandboxStartError, match="Cannot prepare the sandbox in .*/file/cache"):
+        await prepare_assets(tmp_path / "file" / "cache")
+
+
+@pytest.fixture
+def closed_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the npm registry be a port that nobody listens at."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("NPM_CONFIG_REGISTRY", f"http://127.0.0.1:{bound.getsockname()[1]}/")
+        for proxy in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.delenv(proxy, raising=False)
+        yield
+
+
+@pytest.mark.deno
+@pytest.mark.usefixtures("closed_registry")
+async def test_without_a_network_the_error_says_what_to_do(tmp_path: Path) -> None:
+    lines: list[str] = []
+    # The second try shows that the first has left nothing behind that stands in the way
+    for _ in range(2):
+        with pytest.raises(SandboxStartError, match="fetching Pyodide failed.*RLM_SANDBOX_ASSETS"):
+            await prepare_assets(tmp_path, progress=lines.append)
+    assert [line for line in lines if "fetching Pyodide" in line] == lines and len(lines) == 2
+    assert [path.name for path in tmp_path.glob("*") if "ing-" in path.name] == []
+
+
+@pytest.mark.deno
+@pytest.mark.usefixtures("assets")
+async def test_two_at_once_make_the_folder_once(tmp_path: Path) -> None:
+    fetched = default_cache_dir() / "deno"
+    if fetched.is_dir():
+        (tmp_path / "deno").symlink_to(fetched)
+    lines: list[str] = []
+    made: list[Assets] = []
+
+    async def prepare() -> None:
+        made.append(await prepare_assets(tmp_path, progress=lines.append))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(prepare)
+        tasks.start_soon(prepare)
+    assert made[0] == made[1] and made[0].snapshot is not None
+    assert sorted(line.split(":")[0] for line in lines) == [
+        "Another process prepares the sandbox; waiting for it",
+        "Preparing the sandbox, once",
+        "Preparing the sandbox, once",
+    ]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "assets.lock",
+        "deno",
+        made[0].folder.name,
+    }

@@ -1,0 +1,51 @@
+"""A host that answers sandboxes by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from rlm_runtime._sandbox.base import AnswerRejectedError, SubCall
+
+REJECTED = "reject me"
+"""The answer that is always refused."""
+
+
+async def echo(call: SubCall) -> object:
+    return [call.prompt, call.context]
+
+
+class FakeCalls:
+    """Keeps what it was asked; answers sub-calls with `answer`, and takes any answer but one."""
+
+    def __init__(self, answer: Callable[[SubCall], Awaitable[object]] = echo) -> None:
+        self.calls: list[SubCall] = []
+        self.most_open = 0
+        self.cancelled: list[str] = []
+        self.answers: list[object] = []
+        self.rejection = "not good enough"
+        self.answered = anyio.Event()
+        self._answer = answer
+        self._open = 0
+
+    async def llm_query(self, call: SubCall) -> object:
+        self.calls.append(call)
+        self._open += 1
+        self.most_open = max(self.most_open, self._open)
+        try:
+            return await self._answer(call)
+        except anyio.get_cancelled_exc_class():
+            self.cancelled.append(call.prompt)
+            raise
+        finally:
+            self._open -= 1
+
+    async def final(self, answer: object) -> None:
+        if isinstance(answer, str) and answer == REJECTED:
+            raise AnswerRejectedError(self.rejection)
+        self.answers.append(answer)
+        self.answered.set()
+
+    def limits(self) -> dict[str, int | float | None]:
+        return {"calls": 7, "cost": None, "seconds": 1.5}
