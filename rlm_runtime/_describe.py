@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import reprlib
+import random
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 _SAMPLE = 1000
 _KEYS_SHOWN = 3
 _KEY_CHARS = 60
 _PREVIEW_CHARS = 4000
+_SIZES_READ = 300_000
+_LEVELS = 20
+_CONTAINERS = (dict, list, tuple, set, frozenset)
+_BRACKETS = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}"), frozenset: ("frozenset({", "})")}
 
 
 def describe(value: object) -> str:
@@ -35,24 +39,41 @@ def describe(value: object) -> str:
 
 def preview(value: object) -> str:
     """Show the beginning of a value of any size as text: a str as it is, else its repr."""
-    text = value if isinstance(value, str) else _REPR.repr(value)
-    left_out = len(text) - _PREVIEW_CHARS
-    return text if left_out <= 0 else f"{text[:_PREVIEW_CHARS]}… ({left_out} characters more)"
+    if isinstance(value, str):
+        left_out = len(value) - _PREVIEW_CHARS
+        more = f"… ({left_out:,} characters more)" if left_out > 0 else ""
+        return value[:_PREVIEW_CHARS] + more
+    return _cut(value, _PREVIEW_CHARS)
 
 
-def approximate_bytes(value: object, levels: int = 4) -> int:
+def approximate_bytes(value: object) -> int:
     """Estimate the memory that a value takes, from a sample where it is large."""
+    return _estimate(value, _SIZES_READ, _LEVELS)
+
+
+def _estimate(value: object, allowance: int, levels: int) -> int:
     size = sys.getsizeof(value)
-    if levels == 0 or not isinstance(value, dict | list | tuple | set | frozenset) or not value:
+    if not isinstance(value, _CONTAINERS) or not value or not allowance or not levels:
         return size
-    parts: Iterable[object] = value
-    if isinstance(value, dict):
-        parts = (part for pair in value.items() for part in pair)
-    # Texts of a few files may differ by orders of magnitude: sample only where there are many
-    most = _SAMPLE if len(value) > 100 * _SAMPLE else 100 * _SAMPLE
-    sample = [approximate_bytes(part, levels - 1) for part in islice(parts, 2 * most)]
-    count = len(value) * (2 if isinstance(value, dict) else 1)
-    return size + sum(sample) * count // len(sample)
+    parts = [*value, *value.values()] if isinstance(value, dict) else list(value)
+    sample = _sample(parts, max(1, allowance // 2))
+    nested = [part for part in sample if isinstance(part, _CONTAINERS)]
+    contents = 0
+    if nested:
+        left = allowance - len(sample)
+        looked_into = _sample(nested, max(1, left // 8))
+        allowance = left // len(looked_into)
+        inner = sum(
+            _estimate(part, allowance, levels - 1) - sys.getsizeof(part) for part in looked_into
+        )
+        contents = inner * len(nested) // len(looked_into)
+    return size + (sum(map(sys.getsizeof, sample)) + contents) * len(parts) // len(sample)
+
+
+def _sample(parts: Sequence[object], most: int) -> Sequence[object]:
+    """Take evenly spaced parts; a chance beginning keeps records from showing but one field."""
+    step = -(-len(parts) // most)
+    return parts[random.randrange(step) :: step] if step > 1 else parts
 
 
 def _count(number: int, thing: str) -> str:
@@ -78,19 +99,46 @@ def _items(values: Collection[object]) -> str:
     return f", each of type {_types(values)}{total}"
 
 
-def _cut(key: object) -> str:
-    text = _REPR.repr(key)
-    return text if len(text) <= _KEY_CHARS else text[: _KEY_CHARS - 1] + "…"
+def _cut(value: object, most: int = _KEY_CHARS) -> str:
+    """Give the repr of a value, or as much of it as there is room for."""
+    text = ""
+    for piece in _repr_pieces(value, _LEVELS):
+        text += piece
+        if len(text) > most:
+            return text[: most - 1] + "…"
+    return text
 
 
-def _bounded_repr() -> reprlib.Repr:
-    bounded = reprlib.Repr()
-    bounded.maxlevel = 5
-    bounded.maxdict = bounded.maxlist = bounded.maxtuple = 40
-    bounded.maxset = bounded.maxfrozenset = 40
-    bounded.maxstring = bounded.maxother = 1000
-    bounded.maxlong = 400
-    return bounded
+def _repr_pieces(value: object, levels: int) -> Iterator[str]:
+    """Write the repr of a value piece by piece, so that nobody pays for more than is read."""
+    match value:
+        case list() | tuple() | set() | frozenset() | dict() if not levels:
+            yield "…"
+        case dict() if value:
+            opening = "{"
+            for key, item in value.items():
+                yield opening
+                yield from _repr_pieces(key, levels - 1)
+                yield ": "
+                yield from _repr_pieces(item, levels - 1)
+                opening = ", "
+            yield "}"
+        case list() | tuple() | set() | frozenset() if value:
+            opening, end = _BRACKETS[type(value)] if type(value) in _BRACKETS else ("[", "]")
+            for item in value:
+                yield opening
+                yield from _repr_pieces(item, levels - 1)
+                opening = ", "
+            yield ",)" if isinstance(value, tuple) and len(value) == 1 else end
+        case _:
+            yield _repr_leaf(value)
 
 
-_REPR = _bounded_repr()
+def _repr_leaf(value: object) -> str:
+    if isinstance(value, str | bytes | bytearray) and len(value) > _PREVIEW_CHARS:
+        value = value[: _PREVIEW_CHARS + 1]
+    try:
+        return repr(value)
+    except ValueError:
+        # Python writes no int of more than 4300 digits in decimal
+        return hex(value) if isinstance(value, int) else f"<{type(value).__name__}>"

@@ -43,11 +43,13 @@ class Limits:
             if value is None and "None" in str(field.type):
                 continue
             least = _LEAST.get(field.name, 1)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            whole = "int" not in str(field.type) or isinstance(value, int)
-            if not number or not whole or math.isnan(value) or value < least:
+            whole = "int" in str(field.type)
+            number = isinstance(value, int if whole else int | float)
+            # Neither nan nor inf can be counted down, or told in JSON
+            if not number or isinstance(value, bool) or not least <= value < math.inf:
+                form = "a whole number, " if whole else ""
                 raise ConfigError(
-                    f"Cannot set {field.name} to {value!r}: it must be {least} or more"
+                    f"Cannot set {field.name} to {value!r}: it must be {form}{least} or more"
                 )
 
 

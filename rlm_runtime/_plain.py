@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from datetime import date, datetime, time
+from fractions import Fraction
 
 _MAX_NUMBER_BITS = 10_000
 """Decimal digits cost quadratic time, and readers of JSON stop at far less."""
@@ -58,6 +59,10 @@ class _Converter:
                 return [self.convert(item) for item in _in_order(value)]
             case datetime() | date() | time():
                 return value.isoformat()
+            case Fraction() if (
+                max(map(int.bit_length, value.as_integer_ratio())) > _MAX_NUMBER_BITS
+            ):
+                return f"{value.numerator:#x}/{value.denominator:#x}"
             case _:
                 return str(value)
 

@@ -116,6 +116,8 @@ class RLM:
         """
         if self._parts is not None:
             raise ConfigError("Cannot open this RLM: it is open already")
+        # One of an opening that failed is closed
+        self._endpoint = None
         async with AsyncExitStack() as stack:
             models = Models(
                 root=await self._open_model(stack, self._model),

@@ -56,13 +56,13 @@ class _Unsendable(Exception):
         self.path: list[str] = []
 
 
-def encode(value: object, *, name: str = "value") -> bytes:
-    """Encode a value; `name` stands for it in an error.
+def encode(value: object, *, name: str = "value", wrapped: int = 0) -> bytes:
+    """Encode a value; `name` stands for it in an error, `wrapped` levels of it do not count.
 
     Raises:
         UnsendableError: Some part of it is of another type, a cycle, or nested too deep.
     """
-    encoder = _Encoder()
+    encoder = _Encoder(-wrapped)
     try:
         tree = encoder.encode(value)
     except _Unsendable as exc:
@@ -128,10 +128,10 @@ def _is_plain_scalar(value: Any) -> bool:
 class _Encoder:
     """Turns one value into a JSON tree and the blobs beside it; few frames for each level."""
 
-    def __init__(self) -> None:
+    def __init__(self, levels: int) -> None:
         self.blobs: list[bytes | bytearray] = []
         self._open: set[int] = set()
-        self._levels = 0
+        self._levels = levels
 
     def encode(self, value: Any) -> Any:
         kind = type(value)

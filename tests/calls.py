@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from rlm_runtime._sandbox.base import AnswerRejectedError, SubCall
+from rlm_runtime._sandbox.base import AnswerRejectedError, Sandbox, SubCall
 
 REJECTED = "reject me"
 """The answer that is always refused."""
@@ -49,3 +49,13 @@ class FakeCalls:
 
     def limits(self) -> dict[str, int | float | None]:
         return {"calls": 7, "cost": None, "seconds": 1.5}
+
+
+async def answer_of(sandbox: Sandbox, calls: FakeCalls, code: str) -> object:
+    """Run code up to an answer that is taken; the code stands still then."""
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sandbox.execute, code)
+            await calls.answered.wait()
+            tasks.cancel_scope.cancel()
+    return calls.answers[0]

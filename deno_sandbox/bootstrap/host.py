@@ -129,7 +129,8 @@ class Host:
 
     def call(self, prompt: str, context: Any, model: str | None, recursive: bool | None) -> Call:
         """Start a sub-call."""
-        data = encode([prompt] if context is None else [prompt, context], name="(prompt, context)")
+        given = [prompt] if context is None else [prompt, context]
+        data = encode(given, name="(prompt, context)", wrapped=1)
         call = Call(self, self._new_id(), prompt)
         params = {"model": model, "recursive": recursive}
         about = {"at": "params.call", "kind": "value"}

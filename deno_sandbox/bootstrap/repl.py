@@ -112,9 +112,10 @@ def _shown(value: object) -> str:
 
 
 def _describe(value: object) -> str:
-    name = type(value).__name__
-    # The len() of other types is user code
-    return f"{name}, {len(value)}" if isinstance(value, _SIZED) else name
+    kind = type(value)
+    # The base type's own, since that of a subclass is user code
+    sizes = [base.__len__(value) for base in _SIZED if issubclass(kind, base)]  # type: ignore[arg-type]
+    return f"{kind.__name__}, {sizes[0]}" if sizes else kind.__name__
 
 
 def _explain(exc: BaseException) -> str:

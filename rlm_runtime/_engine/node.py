@@ -66,6 +66,10 @@ class Tree(Protocol):
         """Answer a sub-call of a node."""
         ...
 
+    def answered(self, node: Node) -> None:
+        """Learn that a node has its answer, though it has not ended yet."""
+        ...
+
     def limits_left(self, node: Node) -> dict[str, int | float | None]:
         """Tell what a node may still spend."""
         ...
@@ -98,7 +102,7 @@ class Node:
         self.context = context
         self.iteration = 0
         self.partial: object = None
-        """The best so far: the model's last words, else its last output."""
+        """The best so far: what the model said or its code printed, whichever came last."""
         self._tree = tree
         self._scope = anyio.CancelScope()
         self._answer: _Answer | None = None
@@ -106,6 +110,7 @@ class Node:
         self._sent = 0
         self._empty_replies = 0
         self._open_calls = 0
+        self._results: list[ExecutionResult] = []
         self._variables: tuple[str, ...] = ()
 
     async def answer(self) -> object:
@@ -140,6 +145,8 @@ class Node:
             raise SubCallError(str(exc), stop_reason="model_error") from exc
         except SandboxError as exc:
             raise SubCallError(str(exc), stop_reason="sandbox_error") from exc
+        except RLMError as exc:
+            raise SubCallError(str(exc), stop_reason="error") from exc
         finally:
             self._open_calls -= 1
 
@@ -147,6 +154,7 @@ class Node:
         """Take the answer; the first one wins, and ends everything that the node does."""
         if self._answer is None:
             self._answer = _Answer(answer)
+            self._tree.answered(self)
         self._scope.cancel()
 
     def limits(self) -> dict[str, int | float | None]:
@@ -204,7 +212,10 @@ class Node:
         blocks = (reply.final,) if reply.final else reply.blocks
         if blocks:
             self._empty_replies = 0
-            self._observe([await self._execute(sandbox, block) for block in blocks])
+            self._results = []
+            for block in blocks:
+                self._results.append(await self._execute(sandbox, block))
+            self._observe(self._results)
         else:
             self._remind(reply)
 
@@ -222,13 +233,17 @@ class Node:
         started = time.monotonic()
         result: ExecutionResult | None = None
         lost: SandboxError | None = None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._watch, tasks.cancel_scope)
-            try:
-                result = await sandbox.execute(code)
-            except SandboxError as exc:
-                lost = exc
-            tasks.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._watch, tasks.cancel_scope)
+                try:
+                    result = await sandbox.execute(code)
+                except SandboxError as exc:
+                    lost = exc
+                tasks.cancel_scope.cancel()
+        finally:
+            if self._answer is not None:
+                self._record_execution(sandbox.output_so_far(), started)
         if result is None:
             most = self._tree.limits.max_cell_seconds
             raise lost or SandboxError(f"The code ran for more than {most:g} seconds")
@@ -268,7 +283,7 @@ class Node:
         )
         result = ExecutionResult(stdout=output.stdout, stderr=output.stderr, error=error)
         self._variables = ()
-        self._observe([result])
+        self._observe([*self._results, result])
 
     def _remind(self, reply: Reply) -> None:
         self._empty_replies += 1

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rlm_runtime._excerpt import excerpt
 from rlm_runtime._sandbox.base import ExecutionResult
 
-_GAP_CHARS = 50
+_CHARS_PER_BLOCK = 300
 
 
 def observe(results: Sequence[ExecutionResult], max_chars: int) -> str:
     """Write down what the blocks of one reply gave, cut to `max_chars` over all their texts.
 
     Every text keeps its head and its tail, and a short one is kept whole before a long one gets
-    more, so an error is never lost behind a flood of output.
+    more, so an error is never lost behind a flood of output. Too many blocks are shown as one.
     """
+    if len(results) > max(1, max_chars // _CHARS_PER_BLOCK):
+        results = [_joined(results)]
     texts = [text for one in results for text in (one.stdout, one.stderr, one.error or "") if text]
     allowance = _share(sorted(map(len, texts)), max_chars)
     parts: list[str] = []
@@ -22,16 +25,26 @@ def observe(results: Sequence[ExecutionResult], max_chars: int) -> str:
         if len(results) > 1:
             parts.append(f"Block {number}:")
         parts += _sections(result, allowance)
+    if results[-1].pending:
+        parts.append(f"Still running, not awaited yet: {', '.join(results[-1].pending)}")
     return "\n\n".join(parts)
+
+
+def _joined(results: Sequence[ExecutionResult]) -> ExecutionResult:
+    errors = "\n".join(one.error for one in results if one.error)
+    return ExecutionResult(
+        stdout="\n".join(one.stdout.rstrip("\n") for one in results if one.stdout),
+        stderr="\n".join(one.stderr.rstrip("\n") for one in results if one.stderr),
+        error=errors or None,
+        pending=results[-1].pending,
+    )
 
 
 def _sections(result: ExecutionResult, allowance: int) -> list[str]:
     labelled = (("", result.stdout), ("stderr:\n", result.stderr), ("error:\n", result.error or ""))
     sections = [
-        label + _cut(text.rstrip("\n"), allowance) for label, text in labelled if text.strip()
+        label + excerpt(text.rstrip("\n"), allowance) for label, text in labelled if text.strip()
     ]
-    if result.pending:
-        sections.append(f"Still running, not awaited yet: {', '.join(result.pending)}")
     return sections or ["(no output)"]
 
 
@@ -43,11 +56,3 @@ def _share(sizes: Sequence[int], room: int) -> int:
             return fair
         room -= size
     return max(sizes, default=0)
-
-
-def _cut(text: str, most: int) -> str:
-    if len(text) <= most:
-        return text
-    half = max(0, most - _GAP_CHARS) // 2
-    tail = text[len(text) - half :]
-    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{tail}"

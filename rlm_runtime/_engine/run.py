@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 import anyio
+import anyio.to_thread
 
 from rlm_runtime._describe import describe, preview
 from rlm_runtime._engine.node import Node
@@ -72,6 +74,7 @@ class Run:
             anyio.CapacityLimiter(limits.max_sandboxes) for _ in range(max(1, limits.max_depth))
         ]
         self._root: Node | None = None
+        self._time = anyio.CancelScope()
 
     async def answer(self, query: str, context: object, *, run: str, version: str) -> object:
         """Answer the query.
@@ -133,7 +136,7 @@ class Run:
             )
             started = time.monotonic()
             try:
-                completion = await llm.complete(messages)
+                completion = await _ask(llm, messages)
             except ModelError as exc:
                 seconds = time.monotonic() - started
                 self.record(
@@ -167,6 +170,11 @@ class Run:
             call.prompt, context, llm=llm, depth=depth, parent=node.number
         )
 
+    def answered(self, node: Node) -> None:
+        """Stop the clock when the root has its answer; what is left to do is ours."""
+        if node is self._root:
+            self._time.deadline = math.inf
+
     def limits_left(self, node: Node) -> dict[str, int | float | None]:
         """Tell what a node may still spend."""
         seconds = self.limits.max_seconds
@@ -180,9 +188,9 @@ class Run:
         }
 
     async def _answer_in_time(self, query: str, context: object) -> object:
-        with anyio.CancelScope() as scope:
+        with self._time:
             if self.limits.max_seconds is not None:
-                scope.deadline = anyio.current_time() + self.limits.max_seconds
+                self._time.deadline = anyio.current_time() + self.limits.max_seconds
             llm = self._models.for_depth(0)
             return await self._answer_by_node(query, context, llm=llm, depth=0, parent=None)
         raise LimitExceededError(
@@ -227,7 +235,8 @@ class Run:
     async def _answer_plainly(self, node: Node, llm: LLM, call: SubCall) -> object:
         prompt = call.prompt
         if call.context is not None:
-            prompt = f"{prompt}\n\n{_as_text(call.context)}"
+            text = await anyio.to_thread.run_sync(_as_text, call.context)
+            prompt = f"{prompt}\n\n{text}"
         if len(prompt) > _MAX_PROMPT_CHARS:
             raise SubCallError(
                 f"Cannot make this sub-call: its prompt and context have {len(prompt):,} characters"
@@ -300,6 +309,16 @@ def _reason(exc: BaseException) -> str | None:
     if isinstance(exc, anyio.get_cancelled_exc_class()):
         return None
     return str(exc) if isinstance(exc, RLMError) else repr(exc)
+
+
+async def _ask(llm: LLM, messages: Sequence[Message]) -> Completion:
+    """Call a model; whatever a user's own model raises becomes a ModelError."""
+    try:
+        return await llm.complete(tuple(messages))
+    except ModelError:
+        raise
+    except Exception as exc:
+        raise ModelError(f"Cannot get a reply of {llm.name!r}: it raised {exc!r}") from exc
 
 
 def _as_dicts(messages: Sequence[Message]) -> tuple[dict[str, str], ...]:

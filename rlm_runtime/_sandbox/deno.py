@@ -13,7 +13,16 @@ from pydantic import BaseModel, ValidationError
 
 from rlm_runtime._errors import InputError, SandboxError, SandboxStartError
 from rlm_runtime._groups import unwrapped
-from rlm_runtime._jsonrpc import Params, Payload, Peer, PeerError, Reply, RequestError, open_peer
+from rlm_runtime._jsonrpc import (
+    FrameLimits,
+    Params,
+    Payload,
+    Peer,
+    PeerError,
+    Reply,
+    RequestError,
+    open_peer,
+)
 from rlm_runtime._process import ChildProcess, open_process
 from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.base import (
@@ -234,13 +243,16 @@ class DenoSandbox:
 
     async def _reason(self, lost: Exception) -> str:
         """Say why it is lost; what it said itself is better than what was seen from here."""
+        if self._problem is not None:
+            return self._problem
         reason = str(lost)
         # Its last words come with its end
         with anyio.move_on_after(_LAST_WORDS_SECONDS):
             status = await self._process.wait()
             reason = f"{reason}; its process ended with status {status}"
         words = self._process.stderr_tail()
-        return self._problem or (f"{reason} ({words[-500:]})" if words else reason)
+        self._problem = self._problem or (f"{reason} ({words[-500:]})" if words else reason)
+        return self._problem
 
 
 async def _pack(value: object, at: str) -> Payload:
@@ -288,6 +300,8 @@ async def open_deno_sandbox(
                     process.stdin,
                     on_request=sandbox.on_request,
                     on_notification=sandbox.on_notification,
+                    # No honest value is larger than the memory that it was made in
+                    limits=FrameLimits(payload=memory_mb << 20),
                 ) as peer,
             ):
                 await sandbox.start(process, peer)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from rlm_runtime._excerpt import gap
+
 _MAX_CHARS = 500_000
 
 
@@ -42,4 +44,4 @@ class Transcript:
         head, tail = "".join(self._head), "".join(self._tail)
         if not self._omitted:
             return head + tail
-        return f"{head}\n… {self._omitted} characters left out …\n{tail}"
+        return f"{head}{gap(self._omitted)}{tail}"

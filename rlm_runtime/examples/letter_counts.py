@@ -24,7 +24,7 @@ _NAMES = {
         salamander squirrel tiger turtle zebra""",
 }
 
-_ROOT = '''I ask one child for each kind, all at once, and put their answers together.
+_ROOT = """I ask one child for each kind, all at once, and put their answers together.
 
 ```repl
 import asyncio
@@ -37,7 +37,7 @@ counts = await asyncio.gather(*[
 assert all(len(each) == 50 for each in counts)
 FINAL(dict(zip(kinds, counts)))
 ```
-'''
+"""
 
 _CHILD = '''I write the names down and let code count.
 

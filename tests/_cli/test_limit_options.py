@@ -50,7 +50,7 @@ def test_none_lifts_a_limit_that_can_be_lifted() -> None:
         (["--max-calls", "many"], "'many' is not a whole number, or none"),
         (["--max-depth", "1.5"], "'1.5' is not a whole number"),
         (["--max-cell-seconds", "x"], "'x' is not a number"),
-        (["--max-depth", "-1"], "Cannot set max_depth to -1: it must be 0 or more"),
+        (["--max-depth", "-1"], "Cannot set max_depth to -1: it must be a whole number, 0 or more"),
         (["--max-seconds", "nan"], "Cannot set max_seconds to nan: it must be 0.001 or more"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,10 +100,10 @@ async def test_without_a_network_the_error_says_what_to_do(tmp_path: Path) -> No
     lines: list[str] = []
     # The second try shows that the first has left nothing behind that stands in the way
     for _ in range(2):
-        with pytest.raises(SandboxStartError, match="fetching Pyodide failed.*RLM_SANDBOX_ASSETS"):
+        with pytest.raises(SandboxStartError, match="(?s)fetching .* failed.*RLM_SANDBOX_ASSETS"):
             await prepare_assets(tmp_path, progress=lines.append)
     assert [line for line in lines if "fetching Pyodide" in line] == lines and len(lines) == 2
-    assert [path.name for path in tmp_path.glob("*") if "ing-" in path.name] == []
+    assert set(os.listdir(tmp_path)) == {"assets.lock", "deno"}
 
 
 @pytest.mark.deno
@@ -126,8 +127,4 @@ async def test_two_at_once_make_the_folder_once(tmp_path: Path) -> None:
         "Preparing the sandbox, once",
         "Preparing the sandbox, once",
     ]
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "assets.lock",
-        "deno",
-        made[0].folder.name,
-    }
+    assert set(os.listdir(tmp_path)) == {"assets.lock", "deno", made[0].folder.name}

@@ -96,8 +96,8 @@ BAD: dict[str, tuple[bytes, str]] = {
     "garbage": (b"print\n", "bad header b'print"),
     "a giant frame": (b"Content-Length: 2097153\r\n\r\n", "2097153 bytes, the limit is 2097152"),
     "a giant payload": (
-        b"Content-Length: 2\r\nPayload-Length: 4294967297\r\n\r\n{}",
-        "the limit is 4294967296",
+        b"Content-Length: 2\r\nPayload-Length: 67108865\r\n\r\n{}",
+        "the limit is 67108864",
     ),
     "broken JSON": (frame(b"{"), "it is not JSON"),
     "an unknown request": (ask("spawn", node="root"), "unknown request 'spawn'"),

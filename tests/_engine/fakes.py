@@ -1,0 +1,271 @@
+"""A sandbox without walls, and a run that is played with it and scripted models."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import io
+import re
+import traceback
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import anyio
+import anyio.abc
+
+from rlm_runtime._engine.node import Node
+from rlm_runtime._engine.run import Models, Run
+from rlm_runtime._errors import RLMError, SandboxError
+from rlm_runtime._events import Event
+from rlm_runtime._limits import Limits
+from rlm_runtime._llm.base import LLM
+from rlm_runtime._llm.scripted import Policy, ScriptedLLM
+from rlm_runtime._prompts import Prompts
+from rlm_runtime._sandbox.base import ExecutionResult, HostCalls, SubCall
+from rlm_runtime._types import Completion, Message
+
+_E = TypeVar("_E", bound=Event)
+_QUERY = re.compile(r"# Query\n\n(.*?)\n\n# Context\n", re.DOTALL)
+
+
+class FakeSandbox:
+    """Runs code in this process, each block in one namespace, with the REPL's names as they are.
+
+    `FINAL` must be awaited here; like `spin()`, it never returns. `lose(reason)` loses the sandbox.
+    """
+
+    def __init__(self, calls: HostCalls, pid: int, tasks: anyio.abc.TaskGroup) -> None:
+        self.pid = pid
+        self.calls = calls
+        self.provided: dict[str, object] = {}
+        self.executed: list[str] = []
+        self.assign_error: Exception | None = None
+        self._tasks = tasks
+        self._out = io.StringIO()
+        self._pending: list[str] = []
+        self._names: dict[str, Any] = {
+            "llm_query": self._llm_query,
+            "FINAL": self._final,
+            "limits": calls.limits,
+            "lose": self._lose,
+            "spin": anyio.sleep_forever,
+            "sleep": anyio.sleep,
+            "print": lambda *values: print(*values, file=self._out),
+        }
+        self._own = set(self._names)
+
+    async def assign(self, name: str, value: object) -> None:
+        if self.assign_error is not None:
+            raise self.assign_error
+        self.provided[name] = value
+
+    async def execute(self, code: str) -> ExecutionResult:
+        self._names |= self.provided
+        self._out.seek(0)
+        self._out.truncate()
+        self.executed.append(code)
+        error = None
+        try:
+            compiled = compile(code, "<repl>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            value = eval(compiled, self._names)
+            if inspect.isawaitable(value):
+                await value
+        except SandboxError:
+            raise
+        except Exception as exc:
+            error = "".join(traceback.format_exception_only(exc))
+        return ExecutionResult(
+            stdout=self._out.getvalue(),
+            error=error,
+            pending=tuple(self._pending),
+            variables=tuple(name for name in self._names if self._is_variable(name)),
+        )
+
+    def output_so_far(self) -> ExecutionResult:
+        return ExecutionResult(stdout=self._out.getvalue())
+
+    def _is_variable(self, name: str) -> bool:
+        return not (name in self._own or name in self.provided or name.startswith("__"))
+
+    def _llm_query(
+        self,
+        prompt: str,
+        context: object = None,
+        *,
+        model: str | None = None,
+        recursive: bool | None = None,
+    ) -> asyncio.Future[object]:
+        call = SubCall(prompt=prompt, context=context, model=model, recursive=recursive)
+        future = asyncio.get_running_loop().create_future()
+        self._pending.append(prompt)
+        self._tasks.start_soon(self._serve, call, future)
+        return future
+
+    async def _serve(self, call: SubCall, future: asyncio.Future[object]) -> None:
+        try:
+            answer = await self.calls.llm_query(call)
+        except Exception as exc:
+            if not future.done():
+                future.set_exception(exc)
+        else:
+            if not future.done():
+                future.set_result(answer)
+        self._pending.remove(call.prompt)
+
+    def _final(self, answer: object) -> asyncio.Future[object]:
+        accepted = asyncio.get_running_loop().create_future()
+        self._tasks.start_soon(self.calls.final, answer)
+        return accepted
+
+    def _lose(self, reason: str) -> None:
+        raise SandboxError(reason)
+
+
+@dataclass
+class FakeSandboxes:
+    """Opens fake sandboxes, and remembers them."""
+
+    opened: list[FakeSandbox] = field(default_factory=list)
+    memory_mb: list[int] = field(default_factory=list)
+    live: Counter[int] = field(default_factory=Counter)
+    """Sandboxes that live now, by depth."""
+    peak: Counter[int] = field(default_factory=Counter)
+    problems: dict[int, Exception] = field(default_factory=dict)
+    """Errors that opening raises, by the number of the opening from 0."""
+    assign_problems: dict[int, Exception] = field(default_factory=dict)
+    closing_seconds: float = 0.0
+
+    @asynccontextmanager
+    async def __call__(self, calls: HostCalls, *, memory_mb: int) -> AsyncIterator[FakeSandbox]:
+        assert isinstance(calls, Node)
+        number = len(self.opened)
+        if number in self.problems:
+            raise self.problems.pop(number)
+        self.memory_mb.append(memory_mb)
+        self.live[calls.depth] += 1
+        self.peak[calls.depth] = max(self.peak[calls.depth], self.live[calls.depth])
+        try:
+            async with anyio.create_task_group() as tasks:
+                sandbox = FakeSandbox(calls, 1000 + number, tasks)
+                sandbox.assign_error = self.assign_problems.get(number)
+                self.opened.append(sandbox)
+                yield sandbox
+                tasks.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) > 1:
+                raise
+            raise group.exceptions[0] from None
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(self.closing_seconds)
+            self.live[calls.depth] -= 1
+
+
+def repl(*blocks: str) -> str:
+    """Write a reply that runs blocks of code."""
+    return "\n".join(f"```repl\n{block}\n```" for block in blocks)
+
+
+def asked(messages: Sequence[Message]) -> str:
+    """Find the query that a request is about, or the prompt of a plain completion."""
+    found = _QUERY.match(messages[1].content)
+    return found[1] if found else messages[1].content
+
+
+def script(replies: Mapping[str, Sequence[str]]) -> Policy:
+    """Play replies in order, a list of them for each query."""
+
+    def policy(messages: Sequence[Message]) -> str:
+        said = sum(message.role == "assistant" for message in messages)
+        return replies[asked(messages)][said]
+
+    return policy
+
+
+@dataclass
+class Played:
+    """How a run went."""
+
+    run: Run
+    sandboxes: FakeSandboxes
+    requests: list[tuple[Message, ...]]
+    events: list[Event]
+    answer: object = None
+    error: RLMError | None = None
+
+    def of(self, kind: type[_E]) -> list[_E]:
+        """Give the events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def told(self, request: int = -1) -> str:
+        """Give the last message of a request."""
+        return self.requests[request][-1].content
+
+
+class RecordingLLM:
+    """Passes calls on, and keeps what was asked."""
+
+    def __init__(self, llm: LLM, requests: list[tuple[Message, ...]]) -> None:
+        self.name = llm.name
+        self._llm = llm
+        self._requests = requests
+
+    async def complete(self, messages: Sequence[Message]) -> Completion:
+        self._requests.append(tuple(messages))
+        return await self._llm.complete(messages)
+
+
+def make_run(
+    model: Policy | Mapping[str, Sequence[str]] | LLM,
+    *,
+    sub_model: LLM | None = None,
+    aliases: Mapping[str, LLM] | None = None,
+    limits: Limits | None = None,
+    sandboxes: FakeSandboxes | None = None,
+) -> Played:
+    """Make a run of scripted models in fake sandboxes."""
+    requests: list[tuple[Message, ...]] = []
+    events: list[Event] = []
+    if isinstance(model, Mapping):
+        model = script(model)
+    root = ScriptedLLM(model, name="root") if callable(model) else model
+    sandboxes = sandboxes or FakeSandboxes()
+    run = Run(
+        models=Models(
+            root=RecordingLLM(root, requests),
+            sub=RecordingLLM(sub_model or root, requests),
+            aliases={name: RecordingLLM(each, requests) for name, each in (aliases or {}).items()},
+        ),
+        limits=limits or Limits(),
+        prompts=Prompts.load(),
+        open_sandbox=sandboxes,
+        record=events.append,
+    )
+    return Played(run, sandboxes, requests, events)
+
+
+async def play(
+    model: Policy | Mapping[str, Sequence[str]] | LLM,
+    *,
+    query: str = "root",
+    context: object = "the context",
+    sub_model: LLM | None = None,
+    aliases: Mapping[str, LLM] | None = None,
+    limits: Limits | None = None,
+    sandboxes: FakeSandboxes | None = None,
+) -> Played:
+    """Run a query to its end, and leave nothing behind."""
+    played = make_run(
+        model, sub_model=sub_model, aliases=aliases, limits=limits, sandboxes=sandboxes
+    )
+    try:
+        with anyio.fail_after(10):
+            played.answer = await played.run.answer(query, context, run="run", version="1")
+    except RLMError as exc:
+        played.error = exc
+    assert not +played.sandboxes.live, "a sandbox outlived its run"
+    return played

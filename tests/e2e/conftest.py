@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import anyio
+import pytest
+
+from rlm_runtime._sandbox.assets import Assets
+from rlm_runtime._sandbox.deno import DenoSandbox, open_deno_sandbox
+from tests.calls import FakeCalls
+
+OpenFake = Callable[[FakeCalls], AbstractAsyncContextManager[DenoSandbox]]
+
+
+@pytest.fixture
+def opened(assets: Assets) -> OpenFake:
+    """Open a sandbox with a context, for a test that takes at most so long."""
+
+    @asynccontextmanager
+    async def open_one(calls: FakeCalls) -> AsyncIterator[DenoSandbox]:
+        with anyio.fail_after(15):
+            async with open_deno_sandbox(assets, calls, memory_mb=512) as sandbox:
+                await sandbox.assign("context", "the context")
+                await sandbox.assign("query", "the query")
+                yield sandbox
+
+    return open_one
