@@ -88,7 +88,7 @@ class LimitExceededError(RLMError):
         super().__init__(message)
         self.stop_reason = stop_reason
         self.partial = partial
-        """The best the run had: the model's last words, else its last output, else None."""
+        """The best the run had: what the model said or its code printed last, or None."""
 
 
 class NoAnswerError(LimitExceededError):

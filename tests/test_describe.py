@@ -131,6 +131,8 @@ def test_the_preview_of_a_long_str_counts_what_is_missing() -> None:
 
 
 def test_the_preview_of_a_large_value_is_its_beginning() -> None:
+    assert preview(b"x" * 3997) == repr(b"x" * 3997)
+    assert preview(b"x" * 3998) == repr(b"x" * 3998)[:3999] + "…"
     shown = preview(list(range(100_000)))
     assert shown.startswith("[0, 1, 2, ") and shown.endswith("…")
     assert len(shown) == 4000
@@ -173,6 +175,7 @@ SIZED: dict[str, Callable[[], object]] = {
     "one large field of many": lambda: [
         {**{f"field{k}": k for k in range(20)}, "text": f"{n}" * 2000} for n in range(10_000)
     ],
+    "very many records": lambda: [{"id": n, "text": str(n) * 100} for n in range(60_000)],
     "rows": lambda: [tuple(float(n) for n in range(100)) for _ in range(5000)],
     "deep": lambda: [[[[[[str(n) * 100]]]]] for n in range(5000)],
 }

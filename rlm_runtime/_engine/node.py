@@ -185,6 +185,7 @@ class Node:
 
     async def _iterate_in_sandbox(self) -> None:
         """Iterate in one sandbox until it is lost."""
+        self._check_iterations()
         started = time.monotonic()
         async with self._tree.open_sandbox(self, memory_mb=self._memory_mb()) as sandbox:
             await sandbox.assign("context", self.context)
@@ -197,13 +198,16 @@ class Node:
             except SandboxError as exc:
                 self._note_loss(sandbox, str(exc))
 
-    async def _iterate(self, sandbox: Sandbox) -> None:
+    def _check_iterations(self) -> None:
         if self.iteration >= self._tree.limits.max_iterations:
             raise LimitExceededError(
                 f"Stopped without an answer: max_iterations is {self.iteration}",
                 stop_reason="max_iterations",
                 partial=self.partial,
             )
+
+    async def _iterate(self, sandbox: Sandbox) -> None:
+        self._check_iterations()
         self.iteration += 1
         completion = await self._complete()
         self._say("assistant", completion.text)

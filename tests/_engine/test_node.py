@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
+from rlm_runtime._engine.run import Models, Run
 from rlm_runtime._errors import (
     InputError,
     LimitExceededError,
@@ -26,7 +27,7 @@ from rlm_runtime._events import (
 )
 from rlm_runtime._limits import Limits
 from rlm_runtime._prompts import Prompts
-from rlm_runtime._types import Message
+from rlm_runtime._types import Completion, Message, Usage
 from tests._engine.fakes import FakeSandboxes, play, repl
 
 pytestmark = pytest.mark.anyio
@@ -82,6 +83,37 @@ async def test_the_model_sees_output_and_error_of_its_code() -> None:
     assert played.told() == PROMPTS.observation(
         observation="42\n\nerror:\nZeroDivisionError: division by zero", iteration=1, iterations=30
     )
+
+
+async def test_each_observation_is_of_its_own_iteration() -> None:
+    replies = [repl("print(1)"), repl("print(2)"), repl("print(3)\nlose('It broke')"), END]
+    played = await play({"root": replies})
+    assert played.told(2) == PROMPTS.observation(observation="2", iteration=2, iterations=30)
+    told = played.told(3)
+    assert told.startswith("Output of reply 3 of 30:\n\n3\n\nerror:\nIt broke\n")
+
+
+async def test_a_model_may_keep_the_messages_it_was_given() -> None:
+    kept: list[Sequence[Message]] = []
+
+    class Keeping:
+        name = "keeping"
+
+        async def complete(self, messages: Sequence[Message]) -> Completion:
+            kept.append(messages)
+            text = repl("print(1)") if len(messages) == 2 else END
+            return Completion(text=text, model="keeping", usage=Usage())
+
+    # Not through play(), which copies them
+    run = Run(
+        models=Models(root=Keeping(), sub=Keeping(), aliases={}),
+        limits=Limits(),
+        prompts=PROMPTS,
+        open_sandbox=FakeSandboxes(),
+        record=lambda event: None,
+    )
+    await run.answer("root", None, run="run", version="1")
+    assert [len(messages) for messages in kept] == [2, 4]
 
 
 async def test_blocks_run_in_order_until_one_ends_the_node() -> None:
@@ -201,6 +233,7 @@ async def test_each_loss_costs_an_iteration() -> None:
     assert isinstance(played.error, LimitExceededError)
     assert played.error.stop_reason == "max_iterations"
     assert len(played.requests) == len(played.of(SandboxLost)) == 3
+    assert len(played.sandboxes.opened) == 3
 
 
 async def test_a_sandbox_lost_while_it_is_given_the_context_ends_the_node() -> None:
@@ -261,6 +294,20 @@ async def test_an_answer_wins_over_a_failure_beside_it() -> None:
     assert (played.answer, played.error) == ("given", None)
     assert not played.of(SandboxLost)
     assert played.of(NodeEnded)[0].stop_reason == "answered"
+
+
+async def test_an_answer_given_during_a_model_call_wins_over_its_failure() -> None:
+    sandboxes = FakeSandboxes()
+
+    async def policy(messages: Sequence[Message]) -> str:
+        if len(messages) == 2:
+            return repl("x = 1")
+        # As a task that the code left behind would do
+        await sandboxes.opened[0].calls.final("given")
+        raise ModelError("It is down")
+
+    played = await play(policy, sandboxes=sandboxes)
+    assert (played.answer, played.error) == ("given", None)
 
 
 async def test_nothing_runs_after_the_answer() -> None:

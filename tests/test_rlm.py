@@ -1,0 +1,273 @@
+"""The class that users embed: what it refuses, and what it wires together."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import pytest
+
+from rlm_runtime import (
+    RLM,
+    ConfigError,
+    Event,
+    InputError,
+    LimitExceededError,
+    Limits,
+    Message,
+    ModelAuthenticationError,
+    RLMError,
+    TraceError,
+    read_trace,
+    run_sync,
+)
+from rlm_runtime._events import RunEnded, RunStarted
+from rlm_runtime.testing import ScriptedLLM, open_loopback_server
+from tests._engine.fakes import asked, repl
+
+pytestmark = pytest.mark.anyio
+
+ECHO = ScriptedLLM(lambda messages: repl("FINAL([query, context])"))
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RLM_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def refusal(rlm: RLM) -> str:
+    with pytest.raises(ConfigError) as caught:
+        async with rlm:
+            pytest.fail("It opened")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["model", "sub_model", "alias"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gpt-5", "Cannot use model 'gpt-5': give the base_url of an OpenAI-compatible endpoint"),
+        ("anthropic/x", "Cannot use model 'anthropic/x': give the base_url of an OpenAI-"),
+        ("openai/x", "Cannot use model 'openai/x': there is no key; set OPENAI_API_KEY, or give"),
+    ],
+)
+async def test_a_name_that_leads_nowhere_is_refused(place: str, name: str, message: str) -> None:
+    rlm = {
+        "model": RLM(name),
+        "sub_model": RLM(ECHO, sub_model=name),
+        "alias": RLM(ECHO, models={"fast": name}),
+    }[place]
+    assert (await refusal(rlm)).startswith(message)
+
+
+async def test_a_folder_without_prompts_is_refused(tmp_path: Path) -> None:
+    assert "is not a folder" in await refusal(RLM(ECHO, prompts=tmp_path / "none"))
+
+
+async def test_it_must_be_open_to_run() -> None:
+    rlm = RLM(ECHO)
+    with pytest.raises(ConfigError, match="Cannot run: open the RLM with `async with` first"):
+        await rlm.run("q")
+
+
+@pytest.mark.deno
+async def test_it_opens_once_at_a_time_and_can_be_opened_again() -> None:
+    rlm = RLM(ECHO, trace_dir=None)
+    async with rlm:
+        assert "Cannot open this RLM: it is open already" in await refusal(rlm)
+    with pytest.raises(ConfigError, match="open the RLM with"):
+        await rlm.run("q")
+    async with rlm:
+        pass
+
+
+@pytest.mark.deno
+async def test_after_an_opening_that_failed_it_can_be_opened(tmp_path: Path) -> None:
+    folder = tmp_path / "prompts"
+    async with open_loopback_server(lambda messages: repl("FINAL(1)")) as server:
+        rlm = RLM("m", base_url=server.base_url, prompts=folder, trace_dir=None)
+        assert "is not a folder" in await refusal(rlm)
+        folder.mkdir()
+        async with rlm:
+            assert (await rlm.run("q")).answer == 1
+
+
+@pytest.mark.deno
+@pytest.mark.parametrize("query", ["", " \n"])
+async def test_an_empty_query_is_refused(query: str, tmp_path: Path) -> None:
+    async with RLM(ECHO, trace_dir=tmp_path) as rlm:
+        with pytest.raises(InputError, match="Cannot run: the query is empty"):
+            await rlm.run(query)
+    assert entries(tmp_path) == []
+
+
+@pytest.mark.deno
+async def test_a_run_gives_answer_usage_and_trace(tmp_path: Path) -> None:
+    events: list[Event] = []
+    async with RLM(ECHO, trace_dir=tmp_path, on_event=events.append) as rlm:
+        result = await rlm.run("What?", context=None)
+        again = await rlm.run("What?")
+    assert (result.answer, again.answer) == (["What?", None], ["What?", "What?"])
+    assert (result.stop_reason, result.usage.calls, result.nodes) == ("answered", 1, 1)
+    assert result.trace_path == tmp_path / result.run_id / "trace.msgpack"
+    traced = list(read_trace(result.trace_path))
+    assert traced == events[: len(traced)]
+    assert [event.seq for event in traced] == list(range(len(traced)))
+    assert all(a.mono <= b.mono for a, b in zip(traced, traced[1:], strict=False))
+    assert isinstance(traced[0], RunStarted) and traced[0].run == result.run_id
+    assert isinstance(traced[-1], RunEnded)
+
+
+@pytest.mark.deno
+async def test_without_a_trace_folder_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    async with RLM(ECHO, trace_dir=None) as rlm:
+        assert (await rlm.run("q")).trace_path is None
+    assert entries(tmp_path) == []
+
+
+@pytest.mark.deno
+async def test_the_trace_goes_to_the_user_s_state_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    async with RLM(ECHO) as rlm:
+        path = (await rlm.run("q")).trace_path
+    assert path is not None and path.is_relative_to(tmp_path) and path.is_file()
+
+
+@pytest.mark.deno
+async def test_a_trace_that_cannot_begin_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    async with RLM(ECHO, trace_dir=tmp_path / "file") as rlm:
+        with pytest.raises(TraceError, match="Cannot write a trace in"):
+            await rlm.run("q")
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from rlm_runtime import Limits, run_sync
+from rlm_runtime.testing import ScriptedLLM
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+kinds = []
+model = ScriptedLLM(["```repl\\nprint('x' * 400_000)\\n```", "```repl\\nFINAL(7)\\n```"])
+result = run_sync(
+    "q", model=model, trace_dir=Path(sys.argv[1]), on_event=lambda event: kinds.append(event.kind)
+)
+print(result.answer, result.trace_path, *kinds)
+"""
+
+
+@pytest.mark.deno
+async def test_a_trace_that_fails_in_mid_run_does_not_end_it(tmp_path: Path) -> None:
+    with anyio.fail_after(15):
+        done = await anyio.run_process([sys.executable, "-c", FULL_DISK, str(tmp_path)])
+    answer, path, *kinds = done.stdout.decode().split()
+    assert answer == "7"
+    assert kinds.count("trace_failed") == 1 and kinds[-1] == "run_ended"
+    failed = kinds.index("trace_failed")
+    assert kinds[failed - 1] == "code_executed"
+    traced = [event.kind for event in read_trace(Path(path))]  # type: ignore[attr-defined]
+    assert traced == kinds[: failed - 1]
+
+
+@pytest.mark.deno
+async def test_runs_at_the_same_time_keep_apart(tmp_path: Path) -> None:
+    arrived: list[str] = []
+    both = anyio.Event()
+
+    async def meet(messages: Sequence[Message]) -> str:
+        arrived.append(asked(messages))
+        if len(arrived) == 2:
+            both.set()
+        await both.wait()
+        return repl("FINAL([query, context])")
+
+    answers = {}
+    events: list[Event] = []
+    with anyio.fail_after(15):
+        async with RLM(ScriptedLLM(meet), trace_dir=tmp_path, on_event=events.append) as rlm:
+
+            async def run(query: str) -> None:
+                result = await rlm.run(query, context=query * 2)
+                answers[query] = (result.answer, result.usage.calls, result.run_id)
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(run, "one")
+                tasks.start_soon(run, "two")
+    assert answers["one"][:2] == (["one", "oneone"], 1)
+    assert answers["two"][:2] == (["two", "twotwo"], 1)
+    assert answers["one"][2] != answers["two"][2]
+    for _, _, run_id in answers.values():
+        traced = list(read_trace(tmp_path / run_id / "trace.msgpack"))
+        assert [event.seq for event in traced] == list(range(len(traced)))
+
+
+@pytest.mark.deno
+async def test_an_error_tells_what_was_spent_and_where_the_trace_is(tmp_path: Path) -> None:
+    async with open_loopback_server(lambda messages: "hi", api_key="right") as server:
+        async with RLM("m", base_url=server.base_url, api_key="wrong", trace_dir=tmp_path) as rlm:
+            with pytest.raises(ModelAuthenticationError) as caught:
+                await rlm.run("q")
+    assert caught.value.usage is not None and caught.value.usage.calls == 1
+    assert caught.value.trace_path is not None
+    assert isinstance(list(read_trace(caught.value.trace_path))[-1], RunEnded)
+
+
+@pytest.mark.deno
+async def test_a_context_that_cannot_be_sent_is_an_input_error() -> None:
+    async with RLM(ECHO, trace_dir=None) as rlm:
+        with pytest.raises(InputError, match="Cannot use this context: .*lock"):
+            await rlm.run("q", context=[threading.Lock()])
+
+
+@pytest.mark.deno
+async def test_names_reach_the_endpoint_without_their_prefix() -> None:
+    def policy(messages: Sequence[Message]) -> str:
+        if len(messages) == 2 and asked(messages) == "q":
+            return repl("a = await llm_query('a')", "b = await llm_query('b', model='fast')")
+        return repl("FINAL(query)")
+
+    async with open_loopback_server(policy) as server:
+        async with RLM(
+            "openai/one",
+            sub_model="two",
+            models={"fast": "openai/three"},
+            base_url=server.base_url,
+            trace_dir=None,
+        ) as rlm:
+            assert (await rlm.run("q")).answer == "q"
+        assert server.stats.by_model == {"one": 2, "two": 1, "three": 1}
+
+
+@pytest.mark.deno
+def test_run_sync_answers_and_raises(tmp_path: Path) -> None:
+    result = run_sync("q", context={1: 2}, model=ECHO, trace_dir=tmp_path)
+    assert result.answer == ["q", {1: 2}]
+    model = ScriptedLLM(["I think 7."] * 3)
+    with pytest.raises(LimitExceededError) as caught:
+        run_sync("q", model=model, trace_dir=None, limits=Limits(max_depth=0))
+    assert caught.value.partial == "I think 7."
+    assert isinstance(caught.value, RLMError)
+
+
+@pytest.mark.deno
+async def test_folder_of_prompts_replaces_the_shipped_ones(tmp_path: Path) -> None:
+    (tmp_path / "reminder.md").write_text("Write code, please")
+    model = ScriptedLLM(
+        lambda messages: repl("FINAL(1)") if "please" in messages[-1].content else "Hm"
+    )
+    async with RLM(model, prompts=tmp_path, trace_dir=None) as rlm:
+        assert (await rlm.run("q")).usage.calls == 2
