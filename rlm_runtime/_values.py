@@ -1,9 +1,9 @@
 """The value codec: Python values to bytes and back, exactly, without pickle.
 
 This very file also runs inside of the sandbox, so both ends always agree; it may import the
-standard library only. `deno_sandbox/PROTOCOL.md` describes the format. Bytes that come from a
-sandbox are hostile: decoding builds values of the types below, runs nothing, and takes memory in
-proportion to the bytes.
+standard library and `_value_bases` only. `deno_sandbox/PROTOCOL.md` describes the format. Bytes
+that come from a sandbox are hostile: decoding builds values of the types below, runs nothing, and
+takes memory in proportion to the bytes.
 
 Exact: None, bool, int, float, complex, str with any code point, bytes, bytearray, list, tuple,
 dict in order with any of these as keys, set, frozenset, date, time, datetime with no zone, a fixed
@@ -14,18 +14,18 @@ copied.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 import zoneinfo
 from collections import Counter
 from collections.abc import Callable, Collection
 from decimal import Decimal
-from enum import Enum
 from fractions import Fraction
-from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 from uuid import UUID
+
+from rlm_runtime._value_bases import base_of
 
 MAX_LEVELS = 200
 """Containers inside of containers that a value may have."""
@@ -141,7 +141,11 @@ class _Encoder:
             return writer(self, value)
         # A converted object is copied, so only the original shows a cycle through it
         self._enter(value, levels=0)
-        encoded = self.encode(_base(value))
+        try:
+            base = base_of(value)
+        except TypeError as exc:
+            raise _Unsendable(str(exc)) from None
+        encoded = self.encode(base)
         self._leave(value, levels=0)
         return encoded
 
@@ -255,53 +259,6 @@ _WRITERS: dict[type, Callable[[_Encoder, Any], Any]] = {
     PurePosixPath: lambda _, value: _tag("path", str(value)),
     PureWindowsPath: lambda _, value: _tag("winpath", str(value)),
 }
-
-# The base type's own methods, since those of a subclass are user code. datetime is a date
-_BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
-    (str, str.__str__),
-    (bytes, lambda value: bytes(memoryview(value))),
-    (bytearray, lambda value: bytearray(memoryview(value))),
-    (list, lambda value: list(list.__iter__(value))),
-    (dict, lambda value: dict(dict.items(value))),
-    (tuple, lambda value: tuple(tuple.__iter__(value))),
-    (set, lambda value: set(set.__iter__(value))),
-    (frozenset, lambda value: frozenset(frozenset.__iter__(value))),
-    (int, int.__int__),
-    (float, float.__float__),
-    (complex, lambda value: complex(value.real, value.imag)),
-    (Decimal, lambda value: Decimal(Decimal.__str__(value))),
-    (Fraction, lambda value: Fraction(value.numerator, value.denominator)),
-    (UUID, lambda value: UUID(int=value.int)),
-    (PureWindowsPath, lambda value: PureWindowsPath(str(value))),
-    (PurePath, lambda value: PurePosixPath(str(value))),
-    (dt.datetime, lambda value: dt.datetime.combine(dt.date(*_ymd(value)), _clock(value))),
-    (dt.date, lambda value: dt.date(*_ymd(value))),
-    (dt.time, lambda value: _clock(value)),
-    (dt.timedelta, lambda value: dt.timedelta(*_parts(value))),
-)
-
-
-def _ymd(value: dt.date) -> tuple[int, int, int]:
-    return value.year, value.month, value.day
-
-
-def _clock(value: dt.time | dt.datetime) -> dt.time:
-    exact = (value.hour, value.minute, value.second, value.microsecond)
-    return dt.time(*exact, value.tzinfo, fold=value.fold)
-
-
-def _base(value: Any) -> Any:
-    """Convert a value of a type that cannot be sent to one that stands for it."""
-    if isinstance(value, Enum):
-        return value.value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return dict(zip(value._fields, tuple.__iter__(value), strict=True))
-    for kind, convert in _BASES:
-        if isinstance(value, kind):
-            return convert(value)
-    raise _Unsendable(f"a {type(value).__name__} cannot be sent")
 
 
 class _Decoder:

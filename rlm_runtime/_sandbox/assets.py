@@ -33,6 +33,7 @@ Progress = Callable[[str], None]
 """Takes a line that tells what is going on."""
 
 _PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+_SHARED = ("_value_bases", "_values")
 _BOOTSTRAP = ("errors", "output", "repl", "host", "names", "start")
 _MANIFEST = "manifest.json"
 _SNAPSHOT = "snapshot.bin"
@@ -103,7 +104,7 @@ def _version() -> str:
 
 def _sources() -> Iterator[Path]:
     folder = data_dir("deno_sandbox")
-    yield package_file("_values.py")
+    yield from (package_file(f"{name}.py") for name in _SHARED)
     for pattern in ("*.ts", "deno.json", "deno.lock", "bootstrap/*.py"):
         yield from (path for path in folder.glob(pattern) if not path.name.endswith("_test.ts"))
 
@@ -198,7 +199,7 @@ def _write_python_side(work: Path, made: Path) -> None:
     bootstrap = work / "bootstrap"
     modules = {
         "rlm_runtime": "",
-        "rlm_runtime._values": package_file("_values.py").read_text(),
+        **{f"rlm_runtime.{name}": package_file(f"{name}.py").read_text() for name in _SHARED},
         "bootstrap": "",
         **{f"bootstrap.{name}": (bootstrap / f"{name}.py").read_text() for name in _BOOTSTRAP},
     }
