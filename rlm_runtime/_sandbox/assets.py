@@ -61,32 +61,41 @@ async def prepare_assets(
         return _load(ready)
     folder = cache / f"assets-{_version()}"
     try:
-        if not (folder / _MANIFEST).is_file():
+        if not _is_whole(folder):
             await anyio.Path(cache).mkdir(parents=True, exist_ok=True)
             async with _locked(cache / "assets.lock", progress):
-                if not (folder / _MANIFEST).is_file():
+                if not _is_whole(folder):
                     await _build(cache, folder, progress)
     except OSError as exc:
-        raise SandboxStartError(f"Cannot prepare the sandbox in {str(cache)!r}: {exc}") from exc
+        raise SandboxStartError(
+            f"Cannot prepare the sandbox in {str(cache)!r}: {exc.strerror}; let RLM_CACHE_DIR name"
+            " a folder that can be written"
+        ) from exc
     return _load(folder)
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        _load(folder)
+    except SandboxStartError:
+        return False
+    return True
 
 
 def _load(folder: Path) -> Assets:
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
         broken = [
-            name
+            f"{name!r} has changed"
             for name, size in manifest["sizes"].items()
             if not (folder / name).is_file() or (folder / name).stat().st_size != size
         ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise SandboxStartError(
-            f"Cannot use the sandbox assets in {str(folder)!r}: no readable manifest; delete it"
-        ) from exc
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        broken = ["it has no readable manifest"]
     if broken:
         raise SandboxStartError(
-            f"Cannot use the sandbox assets in {str(folder)!r}: {broken[0]!r} has changed;"
-            " delete the folder, and it is made anew"
+            f"Cannot use the sandbox assets in {str(folder)!r}: {broken[0]}; copy a ready folder"
+            " of assets anew, or let RLM_SANDBOX_ASSETS name none, and it is made"
         )
     snapshot = _SNAPSHOT if _SNAPSHOT in manifest["sizes"] else None
     return Assets(deno=Path(find_deno_bin()), folder=folder.resolve(), snapshot=snapshot)
@@ -139,15 +148,23 @@ async def _build(cache: Path, folder: Path, progress: Progress) -> None:
         await anyio.to_thread.run_sync(_fill, work, made)
         progress("Preparing the sandbox, once: taking a memory snapshot")
         await _take_snapshot(cache, made)
-        sizes = {
-            str(path.relative_to(made)): path.stat().st_size
-            for path in sorted(made.rglob("*"))
-            if path.is_file()
-        }
-        (made / _MANIFEST).write_text(json.dumps({"sizes": sizes}, indent=1))
-        made.rename(folder)
+        await anyio.to_thread.run_sync(_install, made, folder)
     finally:
         await anyio.to_thread.run_sync(shutil.rmtree, temporary, True)
+
+
+def _install(made: Path, folder: Path) -> None:
+    """Write down what was made, and put it into its place."""
+    sizes = {
+        str(path.relative_to(made)): path.stat().st_size
+        for path in sorted(made.rglob("*"))
+        if path.is_file()
+    }
+    (made / _MANIFEST).write_text(json.dumps({"sizes": sizes}, indent=1))
+    if folder.exists():
+        # What is there is broken, and goes with the rest of the temporary folder
+        folder.rename(made.parent / "broken")
+    made.rename(folder)
 
 
 async def _deno(cache: Path, what: str, *arguments: str, cwd: Path) -> None:

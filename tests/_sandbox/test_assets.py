@@ -56,12 +56,12 @@ async def test_a_ready_folder_is_named_in_full(
 )
 async def test_a_broken_manifest_is_an_error(folder: Path, manifest: bytes) -> None:
     (folder / "manifest.json").write_bytes(manifest)
-    with pytest.raises(SandboxStartError, match=f"{str(folder)!r}: no readable manifest"):
+    with pytest.raises(SandboxStartError, match=f"{str(folder)!r}: it has no readable manifest"):
         await prepare_assets(folder.parent, ready=folder)
 
 
 async def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SandboxStartError, match="/none': no readable manifest"):
+    with pytest.raises(SandboxStartError, match="/none': it has no readable manifest"):
         await prepare_assets(tmp_path, ready=tmp_path / "none")
 
 
@@ -73,7 +73,7 @@ async def test_a_changed_file_is_an_error(folder: Path, name: str, change: str) 
         path.unlink()
     else:
         path.write_text(path.read_text() + "x" if change == "grown" else "")
-    with pytest.raises(SandboxStartError, match=f"{name!r} has changed; delete the folder"):
+    with pytest.raises(SandboxStartError, match=f"{name!r} has changed; copy"):
         await prepare_assets(folder.parent, ready=folder)
 
 
@@ -127,4 +127,9 @@ async def test_two_at_once_make_the_folder_once(tmp_path: Path) -> None:
         "Preparing the sandbox, once",
         "Preparing the sandbox, once",
     ]
+    assert set(os.listdir(tmp_path)) == {"assets.lock", "deno", made[0].folder.name}
+    # One that broke is made anew
+    (made[0].folder / "main.js").write_text("")
+    assert await prepare_assets(tmp_path) == made[0]
+    assert (made[0].folder / "main.js").stat().st_size > 0
     assert set(os.listdir(tmp_path)) == {"assets.lock", "deno", made[0].folder.name}
