@@ -71,10 +71,14 @@ OnNotification = Callable[[str, Params], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameLimits:
-    """How large a frame may be, in bytes."""
+    """How much the other end may send, in bytes."""
 
     json: int = 2 << 20
+    """Of JSON in one frame."""
     payload: int = 4 << 30
+    """Of payload in one frame."""
+    held: int = 4 << 30
+    """Of payloads whose requests are being served; nothing is read while there are more."""
 
 
 class FrameReader:
@@ -170,6 +174,9 @@ class Peer:
         self._outbox, self._outgoing = anyio.create_memory_object_stream[_Frame](0)
         self._on_request = on_request
         self._on_notification = on_notification
+        self._max_held = limits.held
+        self._held = 0
+        self._room = anyio.Event()
         self._next_id = 0
         self._pending: dict[int, _Pending] = {}
         self._abandoned: set[int] = set()
@@ -220,6 +227,7 @@ class Peer:
                 try:
                     while (frame := await self._reader.read()) is not None:
                         self._receive(*frame, tasks)
+                        await self._wait_for_room()
                 except PeerError as exc:
                     # Set before the writer stops, so that a sender learns the reason
                     lost = self._lost = exc
@@ -251,6 +259,7 @@ class Peer:
             raise PeerError(f"Cannot serve request {number}: {_MAX_OPEN} are open")
         else:
             scope = self._served[number] = anyio.CancelScope()
+            self._held += 0 if payload is None else len(payload.data)
             tasks.start_soon(self._serve, number, method, params, payload, scope)
 
     def _settle(self, message: Params, payload: Payload | None) -> None:
@@ -285,7 +294,7 @@ class Peer:
         try:
             with scope:
                 try:
-                    reply = await self._on_request(method, params, payload)
+                    reply = await self._handle(method, params, payload)
                     await self._send({"id": number, "result": reply.result}, reply.payload)
                 except RequestError as exc:
                     error = {"code": -32000, "message": str(exc), "data": exc.data or {}}
@@ -295,6 +304,20 @@ class Peer:
             return
         finally:
             del self._served[number]
+
+    async def _handle(self, method: str, params: Params, payload: Payload | None) -> Reply:
+        size = 0 if payload is None else len(payload.data)
+        try:
+            return await self._on_request(method, params, payload)
+        finally:
+            # Before the reply is sent: the other end may be unable to take it until it is read from
+            self._held -= size
+            self._room.set()
+
+    async def _wait_for_room(self) -> None:
+        while self._held > self._max_held:
+            self._room = anyio.Event()
+            await self._room.wait()
 
     async def _send(self, message: Params, payload: Payload | None) -> None:
         about = {} if payload is None else {"payload": {"at": payload.at, "kind": payload.kind}}

@@ -136,7 +136,7 @@ class _Reader:
         return self._reply()
 
     def _reply(self) -> Reply:
-        has_repl = any(fence.language == "repl" for fence, _ in self._code)
+        has_repl = any(code and fence.language == "repl" for fence, code in self._code)
         blocks = tuple(
             code
             for fence, code in self._code

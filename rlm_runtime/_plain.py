@@ -92,5 +92,5 @@ def _in_order(values: set[object] | frozenset[object]) -> list[object]:
     """Sort a set where it can be sorted, so that equal answers give equal text."""
     try:
         return sorted(values)  # type: ignore[type-var]  # the except is for what has no order
-    except TypeError:
+    except (TypeError, ArithmeticError):
         return list(values)

@@ -38,8 +38,7 @@ class ChildProcess:
 
     def kill(self) -> None:
         """End the child at once."""
-        if self._process.returncode is None:
-            self._process.kill()
+        _kill(self._process)
 
 
 @asynccontextmanager
@@ -86,6 +85,8 @@ async def open_process(
 def _set_limits(pid: int, rlimits: Mapping[int, int]) -> None:
     try:
         for limit, bound in rlimits.items():
+            _, hard = resource.prlimit(pid, limit)
+            bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
             resource.prlimit(pid, limit, (bound, bound))
     except ProcessLookupError:
         # Gone already; those who read from it will see
@@ -112,15 +113,15 @@ async def _end(process: anyio.abc.Process, grace: float) -> None:
     except OSError:
         # The pipe broke: the child is gone already, or as good as gone
         pass
-    if process.returncode is None:
-        _kill_group(process.pid)
-        process.kill()
+    _kill(process)
     with anyio.move_on_after(grace):
         await process.aclose()
 
 
-def _kill_group(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+def _kill(process: anyio.abc.Process) -> None:
+    """Kill a child and its group, in a way that leaves its status to whoever waits for it."""
+    if process.returncode is None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass

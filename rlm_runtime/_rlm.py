@@ -32,6 +32,7 @@ from rlm_runtime._types import StopReason, Usage
 
 _OPENAI = "openai/"
 _OPENAI_URL = "https://api.openai.com/v1"
+_CLOSE_SECONDS = 10.0
 
 
 class _Absent(Enum):
@@ -106,6 +107,7 @@ class RLM:
         self._stack = AsyncExitStack()
         self._endpoint: OpenAIEndpoint | None = None
         self._parts: tuple[Models, Prompts, OpenSandbox] | None = None
+        self._runs: dict[anyio.CancelScope, anyio.Event] = {}
 
     async def __aenter__(self) -> Self:
         """Open the clients, and prepare the sandbox if this is its first time.
@@ -144,6 +146,12 @@ class RLM:
         traceback: TracebackType | None,
     ) -> None:
         self._parts = self._endpoint = None
+        runs = list(self._runs.items())
+        for scope, _ in runs:
+            scope.cancel()
+        with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSE_SECONDS):
+            for _, ended in runs:
+                await ended.wait()
         await self._stack.aclose()
 
     async def run(self, query: str, *, context: object = _Absent.CONTEXT) -> RunResult:
@@ -160,12 +168,26 @@ class RLM:
             SandboxError: No sandbox can be started.
             LimitExceededError: A limit ended the run; it carries the partial answer.
             TraceError: The trace cannot be written.
+            RLMError: The block of this RLM ended before the run did.
         """
         if self._parts is None:
             raise ConfigError("Cannot run: open the RLM with `async with` first")
         if not query.strip():
             raise InputError("Cannot run: the query is empty")
-        models, prompts, open_sandbox = self._parts
+        given = query if context is _Absent.CONTEXT else context
+        scope, ended = anyio.CancelScope(), anyio.Event()
+        self._runs[scope] = ended
+        try:
+            with scope:
+                return await self._run(query, given, *self._parts)
+        finally:
+            del self._runs[scope]
+            ended.set()
+        raise RLMError("Stopped without an answer: the block of this RLM has ended")
+
+    async def _run(
+        self, query: str, context: object, models: Models, prompts: Prompts, sandboxes: OpenSandbox
+    ) -> RunResult:
         started = time.monotonic()
         run_id = new_run_id()
         tracing = TraceWriter(self._trace_dir, run_id) if self._trace_dir else nullcontext()
@@ -175,13 +197,14 @@ class RLM:
                 models=models,
                 limits=self._limits,
                 prompts=prompts,
-                open_sandbox=open_sandbox,
+                open_sandbox=sandboxes,
                 record=recorder.record,
             )
             path = None if trace is None else trace.path
-            given = query if context is _Absent.CONTEXT else context
             try:
-                answer = await run.answer(query, given, run=run_id, version=version("rlm-pyodide"))
+                answer = await run.answer(
+                    query, context, run=run_id, version=version("rlm-pyodide")
+                )
             except RLMError as exc:
                 exc.trace_path = path
                 raise

@@ -35,7 +35,9 @@ _HEAD = 8
 # Longer texts travel beside the JSON, where one wide character costs nothing to the others
 _INLINE_CHARS = 1000
 _DIGITS = 10**4000
-_MAX_EQUAL_HASHES = 1000
+_MAX_EQUAL_HASHES = 32
+_MAX_CONTAINERS = 20_000_000
+_TOO_MANY = f"it has more than {_MAX_CONTAINERS:,} lists, dicts and the like"
 _SCALARS = frozenset({type(None), bool, int, float, str})
 
 
@@ -69,6 +71,8 @@ def encode(value: object, *, name: str = "value", wrapped: int = 0) -> bytes:
         place = name + "".join(reversed(exc.path))
         raise UnsendableError(f"Cannot send {place}: {exc.reason}") from None
     text = json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+    if _has_too_many_containers(text):
+        raise UnsendableError(f"Cannot send {name}: {_TOO_MANY}")
     data = text.encode("utf-8", "surrogatepass")
     return b"".join((len(data).to_bytes(_HEAD, "big"), data, *encoder.blobs))
 
@@ -84,7 +88,10 @@ def decode(data: bytes | bytearray) -> Any:
     if not _HEAD <= end <= len(view):
         raise MalformedValueError("Cannot decode a value: its text is cut")
     try:
-        tree = json.loads(str(view[_HEAD:end], "utf-8", "surrogatepass"))
+        text = str(view[_HEAD:end], "utf-8", "surrogatepass")
+        if _has_too_many_containers(text):
+            raise MalformedValueError(f"Cannot decode a value: {_TOO_MANY}")
+        tree = json.loads(text)
         decoder = _Decoder(view[end:])
         value = decoder.decode(tree)
     except MalformedValueError:
@@ -102,6 +109,12 @@ def decode(data: bytes | bytearray) -> Any:
     if decoder.rest:
         raise MalformedValueError(f"Cannot decode a value: {decoder.rest} bytes too many")
     return value
+
+
+def _has_too_many_containers(text: str) -> bool:
+    # Two bytes of JSON become a list of 56, so they are counted before they are made; a bracket
+    # inside of a short text counts too, which is rare enough
+    return text.count("[") + text.count("{") > _MAX_CONTAINERS
 
 
 def _is_plain(values: Collection[Any]) -> bool:
@@ -358,8 +371,15 @@ def _read_datetime(_: _Decoder, value: Any) -> dt.datetime:
 
 
 def _read_fraction(_: _Decoder, value: Any) -> Fraction:
-    numerator, denominator = value
-    return Fraction(int(numerator, 16), int(denominator, 16))
+    numerator, denominator = (int(part, 16) for part in value)
+    if denominator <= 0:
+        raise ValueError("a denominator that is not positive")
+    fraction = Fraction()
+    # Its constructor looks for a common divisor, which takes minutes where the parts are forged;
+    # those of a Fraction that was sent have none
+    for name, part in (("_numerator", numerator), ("_denominator", denominator)):
+        setattr(fraction, name, part)
+    return fraction
 
 
 _READERS: dict[str, Callable[[_Decoder, Any], Any]] = {

@@ -326,3 +326,30 @@ async def test_the_end_of_the_block_ends_what_is_open() -> None:
             await anyio.wait_all_tasks_blocked()
             assert not ended
     assert sorted(ended) == ["asked", "served"]
+
+
+# What it holds
+
+
+async def test_it_reads_no_further_while_it_holds_too_much() -> None:
+    begun: list[str] = []
+    go_on = anyio.Event()
+
+    async def hold(method: str, params: Params, payload: Payload | None) -> Reply:
+        begun.append(method)
+        await go_on.wait()
+        return Reply({})
+
+    there, back = Pipe(room=1 << 20), Pipe(room=1 << 20)
+    limits = FrameLimits(held=1000)
+    with anyio.fail_after(5):
+        async with open_peer(there, back, on_request=hold, on_notification=ignore, limits=limits):
+            for number in range(4):
+                about = {"at": "params.value", "kind": "bytes"}
+                message = {"jsonrpc": "2.0", "id": number, "method": f"m{number}", "payload": about}
+                await there.send(frame(message, b"x" * 600))
+            await anyio.wait_all_tasks_blocked()
+            assert begun == ["m0", "m1"]
+            go_on.set()
+            await anyio.wait_all_tasks_blocked()
+            assert begun == ["m0", "m1", "m2", "m3"]

@@ -28,7 +28,7 @@ BLOCKS: dict[str, tuple[str, tuple[str, ...]]] = {
         "```python\na\n```\n```repl\nb\n```\n```\nc\n```\n```py\nd\n```",
         ("b",),
     ),
-    "an empty repl fence wins too": ("```repl\n```\n```python\na\n```", ()),
+    "an empty repl fence does not win": ("```repl\n```\n```python\na\n```", ("a",)),
     "json is never code": ('```json\n{"a": 1}\n```', ()),
     "bash is never code": ("```bash\nls\n```", ()),
     "text is never code": ("```text\nx = 1\n```", ()),

@@ -120,3 +120,8 @@ def test_deep_value_is_converted() -> None:
     for level in range(200):
         value = [value] if level % 2 else {"key": value}
     assert plain(value) == value
+
+
+def test_a_set_that_cannot_be_compared_keeps_its_members() -> None:
+    plain, _ = to_plain({Decimal("NaN"), Decimal(1)})
+    assert isinstance(plain, list) and sorted(map(str, plain)) == ["1", "NaN"]

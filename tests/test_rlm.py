@@ -19,6 +19,7 @@ from rlm_runtime import (
     Limits,
     Message,
     ModelAuthenticationError,
+    ModelReplyError,
     RLMError,
     TraceError,
     read_trace,
@@ -271,3 +272,40 @@ async def test_folder_of_prompts_replaces_the_shipped_ones(tmp_path: Path) -> No
     )
     async with RLM(model, prompts=tmp_path, trace_dir=None) as rlm:
         assert (await rlm.run("q")).usage.calls == 2
+
+
+@pytest.mark.deno
+async def test_no_run_goes_on_after_the_block() -> None:
+    called = anyio.Event()
+    caught: list[BaseException] = []
+
+    async def wait(messages: Sequence[Message]) -> str:
+        called.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def run(rlm: RLM) -> None:
+        try:
+            await rlm.run("q")
+        except RLMError as exc:
+            caught.append(exc)
+
+    with anyio.fail_after(15):
+        async with anyio.create_task_group() as tasks:
+            async with RLM(ScriptedLLM(wait), trace_dir=None) as rlm:
+                tasks.start_soon(run, rlm)
+                await called.wait()
+            assert "the block of this RLM has ended" in str(caught[0])
+
+
+@pytest.mark.deno
+async def test_a_model_that_gives_no_completion_is_an_error(tmp_path: Path) -> None:
+    class Nothing:
+        name = "nothing"
+
+        async def complete(self, messages: Sequence[Message]) -> None:
+            return None
+
+    async with RLM(Nothing(), trace_dir=None) as rlm:  # type: ignore[arg-type]  # the mistake
+        with pytest.raises(ModelReplyError, match="the reply of 'nothing': it is a NoneType"):
+            await rlm.run("q")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -61,6 +62,8 @@ def forge(tree: object, blobs: bytes = b"") -> bytes:
         forge({"$": "decimal", "v": "x"}),
         forge({"$": "decimal", "v": {}}),
         forge({"$": "fraction", "v": ["1", "0"]}),
+        forge({"$": "fraction", "v": ["1", "-2"]}),
+        forge({"$": "fraction", "v": ["1"]}),
         forge({"$": "date", "v": "2020-13-01"}),
         forge({"$": "datetime", "v": ["2020-01-01", 0, "../../etc/passwd"]}),
         forge({"$": "datetime", "v": ["2020-01-01", 0, "No/Such"]}),
@@ -133,3 +136,16 @@ def test_any_bytes_decode_or_are_refused(data: bytes, size: int) -> None:
             decode(candidate)
         except MalformedValueError:
             pass
+
+
+def test_forged_parts_of_a_fraction_cost_no_time() -> None:
+    parts = [hex(3**2_000_000), hex(7**700_000)]
+    started = time.process_time()
+    decode(forge({"$": "fraction", "v": parts}))
+    assert time.process_time() - started < 1
+
+
+def test_containers_are_counted_before_they_are_made() -> None:
+    text = b"[" + b"[]," * 20_000_000 + b"0]"
+    with pytest.raises(MalformedValueError, match="more than 20,000,000 lists"):
+        decode(len(text).to_bytes(8, "big") + text)

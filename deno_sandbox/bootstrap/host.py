@@ -44,6 +44,11 @@ class Call(asyncio.Future[Any]):
         """Return the answer, waiting for it if need be."""
         return super().result() if self.done() else self._host.run_sync(self)
 
+    def fail(self, error: LLMQueryError) -> None:
+        """Let the sub-call raise; one that nobody awaits does not complain when it is collected."""
+        self.set_exception(error)
+        self._log_traceback = False
+
     def cancel(self, msg: Any | None = None) -> bool:
         """Give the sub-call up, on the host too."""
         cancelled = super().cancel(msg)
@@ -118,11 +123,7 @@ class Host:
                 message, value = {"error": {"message": f"Cannot take the answer: {exc}"}}, None
             if error := message.get("error"):
                 reason = error.get("data", {}).get("stop_reason", "error")
-                call.set_exception(
-                    LLMQueryError(error["message"], stop_reason=reason, partial=value)
-                )
-                # A call that nobody awaits must not complain when it is collected
-                call._log_traceback = False
+                call.fail(LLMQueryError(error["message"], stop_reason=reason, partial=value))
             else:
                 call.set_result(value)
         self._send_next()
@@ -142,9 +143,14 @@ class Host:
     def _send_next(self) -> None:
         while self._queue and len(self._calls) < _MAX_OPEN_CALLS:
             call, text, data = self._queue.popleft()
-            if not call.done():
-                self._calls[call.number] = call
+            if call.done():
+                continue
+            try:
                 self._send(text, data)
+            except Exception:  # JavaScript has no room for the payload, and says so in many ways
+                call.fail(LLMQueryError(f"Cannot make this sub-call: {_NO_ROOM}"))
+            else:
+                self._calls[call.number] = call
 
     def request(self, method: str, payload: Payload = None) -> dict[str, Any]:
         """Make a request that everything stands still for, and return its reply."""

@@ -87,11 +87,11 @@ class _Node:
 
     def FINAL_VAR(self, name: str) -> None:
         """End the node with the value of this variable."""
-        repl = self._host.repl
-        variables = dict(repl.variables()) | {"context": repl.namespace["context"]}
-        if name not in variables:
-            raise NameError(f"FINAL_VAR: no variable {name!r}; there are {sorted(variables)}")
-        self.FINAL(variables[name])
+        namespace = self._host.repl.namespace
+        if name not in namespace:
+            names = ["context", *self._host.repl.variable_names()]
+            raise NameError(f"FINAL_VAR: no variable {name!r}; there are {sorted(names)}")
+        self.FINAL(namespace[name])
 
     def SHOW_VARS(self) -> dict[str, str]:
         """Give the type and size of each variable."""

@@ -39,12 +39,12 @@ class Repl:
         self._provided: dict[str, Any] = {}
 
     def provide(self, name: str, value: object) -> None:
-        """Put a name into the namespace that code may rebind, but only for one cell."""
+        """Put a name into the namespace; code that rebinds it has its way, but for `context`."""
         self._provided[name] = self.namespace[name] = value
 
     async def execute(self, code: str, cell: int) -> str | None:
         """Run code; return the traceback if it raised."""
-        self.namespace.update(self._provided)
+        self._restore()
         name = f"<cell {cell}>"
         linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
         try:
@@ -60,6 +60,11 @@ class Repl:
         except BaseException as exc:
             return _explain(exc)
         return None
+
+    def _restore(self) -> None:
+        for name, value in self._provided.items():
+            if name == "context" or name not in self.namespace:
+                self.namespace[name] = value
 
     def variables(self) -> Iterator[tuple[str, Any]]:
         """Give the variables that the code has assigned, without imports and private names."""

@@ -58,8 +58,8 @@ def write_stdout(chunks: Iterable[bytes]) -> None:
     Raises:
         OutputError: It failed for another reason.
     """
-    if sys.stdout is None:  # the process was started with stdout closed
-        return
+    if sys.stdout is None:
+        raise OutputError("Cannot write to stdout: it is closed; -o FILE writes to a file")
     stream = sys.stdout.buffer
     try:
         on_terminal = stream.isatty()

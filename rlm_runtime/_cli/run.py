@@ -223,11 +223,11 @@ def _conclude(
         raise outcome.error
     trace = find_run(trace_dir, run) if run else None
     report = make_report(outcome, trace if trace and trace.is_file() else None)
-    status = deliver(report, as_json=as_json, file=output)
     if outcome.signum is not None:
         tell("rlm: Interrupted")
     elif outcome.error is not None:
         tell(describe_error(outcome.error, debug=debug))
+    status = deliver(report, as_json=as_json, file=output)
     if not quiet or outcome.signum is not None:
         tell(report.summary())
     return status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import anyio
@@ -161,6 +161,12 @@ class Node:
         """Tell what this node may still spend."""
         return self._tree.limits_left(self)
 
+    def warn_of_last_reply(self) -> None:
+        """Add to the newest message that no reply after the next one is read."""
+        newest = self._messages[-1]
+        text = f"{newest.content}\n\n{self._tree.prompts.last_iteration()}"
+        self._messages[-1] = replace(newest, content=text)
+
     def take_new_messages(self) -> tuple[dict[str, str], ...]:
         """Return the messages that no earlier call has taken."""
         new = self._messages[self._sent :]
@@ -181,7 +187,7 @@ class Node:
             query=query, context=describe(self.context), iterations=limits.max_iterations
         )
         self._say("system", system)
-        self._tell(first)
+        self._say("user", first)
 
     async def _iterate_in_sandbox(self) -> None:
         """Iterate in one sandbox until it is lost."""
@@ -246,14 +252,12 @@ class Node:
                     lost = exc
                 tasks.cancel_scope.cancel()
         finally:
-            if self._answer is not None:
-                self._record_execution(sandbox.output_so_far(), started)
+            # What was printed counts, also where the code did not come to its end
+            self._note_execution(result or sandbox.output_so_far(), started)
         if result is None:
             most = self._tree.limits.max_cell_seconds
             raise lost or SandboxError(f"The code ran for more than {most:g} seconds")
-        self._record_execution(result, started)
         self._variables = result.variables
-        self.partial = result.stdout.strip() or self.partial
         return result
 
     async def _watch(self, scope: anyio.CancelScope) -> None:
@@ -268,13 +272,12 @@ class Node:
 
     def _observe(self, results: Sequence[ExecutionResult]) -> None:
         limits = self._tree.limits
-        self._tell(
-            self._tree.prompts.observation(
-                observation=observe(results, limits.max_observation_chars),
-                iteration=self.iteration,
-                iterations=limits.max_iterations,
-            )
+        observation = self._tree.prompts.observation(
+            observation=observe(results, limits.max_observation_chars),
+            iteration=self.iteration,
+            iterations=limits.max_iterations,
         )
+        self._say("user", observation)
 
     def _note_loss(self, sandbox: Sandbox, reason: str) -> None:
         """Tell the model what became of its code and its variables."""
@@ -298,20 +301,13 @@ class Node:
                 stop_reason="no_answer",
                 partial=self.partial,
             )
-        self._tell(self._tree.prompts.reminder())
-
-    def _tell(self, text: str) -> None:
-        """Add a message of ours, with a warning when the next reply is the last."""
-        left = self._tree.limits.max_iterations - self.iteration
-        calls = self._tree.limits_left(self)["calls"]
-        if left == 1 or (calls is not None and calls <= 1):
-            text = f"{text}\n\n{self._tree.prompts.last_iteration()}"
-        self._say("user", text)
+        self._say("user", self._tree.prompts.reminder())
 
     def _say(self, role: Role, text: str) -> None:
         self._messages.append(Message(role=role, content=text))
 
-    def _record_execution(self, result: ExecutionResult, started: float) -> None:
+    def _note_execution(self, result: ExecutionResult, started: float) -> None:
+        self.partial = result.stdout.strip() or self.partial
         self._tree.record(
             CodeExecuted(
                 node=self.number,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -14,7 +15,13 @@ import anyio.to_thread
 
 from rlm_runtime._describe import describe, preview
 from rlm_runtime._engine.node import Node
-from rlm_runtime._errors import LimitExceededError, ModelError, RLMError, SandboxError
+from rlm_runtime._errors import (
+    LimitExceededError,
+    ModelError,
+    ModelReplyError,
+    RLMError,
+    SandboxError,
+)
 from rlm_runtime._events import (
     Event,
     ModelFailed,
@@ -70,9 +77,9 @@ class Run:
         self._started = time.monotonic()
         self._calls = anyio.CapacityLimiter(limits.max_concurrency)
         # A parent holds its sandbox while it waits for its children, so each depth has its own
-        self._sandboxes = [
-            anyio.CapacityLimiter(limits.max_sandboxes) for _ in range(max(1, limits.max_depth))
-        ]
+        self._sandboxes: defaultdict[int, anyio.CapacityLimiter] = defaultdict(
+            lambda: anyio.CapacityLimiter(limits.max_sandboxes)
+        )
         self._root: Node | None = None
         self._time = anyio.CancelScope()
 
@@ -128,6 +135,9 @@ class Run:
         depth = node.depth if iteration is not None else node.depth + 1
         async with self._calls:
             call = self.ledger.reserve_call(depth)
+            # Only now is it known: other calls may have been entered while this one waited
+            if iteration is not None and self._is_last_reply(node):
+                node.warn_of_last_reply()
             new = _as_dicts(messages) if iteration is None else node.take_new_messages()
             self.record(
                 ModelRequested(
@@ -261,6 +271,10 @@ class Run:
                 stop_reason="error",
             ) from None
 
+    def _is_last_reply(self, node: Node) -> bool:
+        last = node.iteration == self.limits.max_iterations
+        return last or self.ledger.calls_left(node.depth) == 0
+
     def _partial(self) -> object:
         return None if self._root is None else self._root.partial
 
@@ -314,11 +328,15 @@ def _reason(exc: BaseException) -> str | None:
 async def _ask(llm: LLM, messages: Sequence[Message]) -> Completion:
     """Call a model; whatever a user's own model raises becomes a ModelError."""
     try:
-        return await llm.complete(tuple(messages))
+        completion: object = await llm.complete(tuple(messages))
     except ModelError:
         raise
     except Exception as exc:
         raise ModelError(f"Cannot get a reply of {llm.name!r}: it raised {exc!r}") from exc
+    if not isinstance(completion, Completion):
+        kind = type(completion).__name__
+        raise ModelReplyError(f"Cannot use the reply of {llm.name!r}: it is a {kind}")
+    return completion
 
 
 def _as_dicts(messages: Sequence[Message]) -> tuple[dict[str, str], ...]:

@@ -36,6 +36,7 @@ _PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_
 _SHARED = ("_value_bases", "_values")
 _BOOTSTRAP = ("errors", "output", "repl", "host", "names", "start")
 _MANIFEST = "manifest.json"
+_BUILDING = "building-"
 _SNAPSHOT = "snapshot.bin"
 
 
@@ -57,14 +58,21 @@ async def prepare_assets(
     Raises:
         SandboxStartError: It cannot be made, or what is there is not one.
     """
+    place = await anyio.Path(ready or cache).resolve()
+    if "," in str(place):
+        # Deno would take it for two folders, and allow reading another one
+        raise SandboxStartError(
+            f"Cannot use the sandbox assets in {str(place)!r}: Deno names no folder with a comma in"
+            " its path; let RLM_CACHE_DIR or RLM_SANDBOX_ASSETS name another"
+        )
     if ready is not None:
         return _load(ready)
     folder = cache / f"assets-{_version()}"
     try:
-        if not _is_whole(folder):
+        if not await anyio.to_thread.run_sync(_is_whole, folder):
             await anyio.Path(cache).mkdir(parents=True, exist_ok=True)
             async with _locked(cache / "assets.lock", progress):
-                if not _is_whole(folder):
+                if not await anyio.to_thread.run_sync(_is_whole, folder):
                     await _build(cache, folder, progress)
     except OSError as exc:
         raise SandboxStartError(
@@ -72,6 +80,11 @@ async def prepare_assets(
             " a folder that can be written"
         ) from exc
     return _load(folder)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_whole(folder: Path) -> bool:
@@ -87,8 +100,8 @@ def _load(folder: Path) -> Assets:
         manifest = json.loads((folder / _MANIFEST).read_text())
         broken = [
             f"{name!r} has changed"
-            for name, size in manifest["sizes"].items()
-            if not (folder / name).is_file() or (folder / name).stat().st_size != size
+            for name, digest in manifest["sha256"].items()
+            if not (folder / name).is_file() or _hash(folder / name) != digest
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         broken = ["it has no readable manifest"]
@@ -97,7 +110,7 @@ def _load(folder: Path) -> Assets:
             f"Cannot use the sandbox assets in {str(folder)!r}: {broken[0]}; copy a ready folder"
             " of assets anew, or let RLM_SANDBOX_ASSETS name none, and it is made"
         )
-    snapshot = _SNAPSHOT if _SNAPSHOT in manifest["sizes"] else None
+    snapshot = _SNAPSHOT if _SNAPSHOT in manifest["sha256"] else None
     return Assets(deno=Path(find_deno_bin()), folder=folder.resolve(), snapshot=snapshot)
 
 
@@ -137,7 +150,7 @@ async def _locked(path: Path, progress: Progress) -> AsyncIterator[None]:
 
 async def _build(cache: Path, folder: Path, progress: Progress) -> None:
     """Make the folder under a temporary name, so that it is either whole or not there."""
-    temporary = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
+    temporary = _begin(cache)
     try:
         work, made = temporary / "work", temporary / "assets"
         shutil.copytree(data_dir("deno_sandbox"), work)
@@ -150,17 +163,25 @@ async def _build(cache: Path, folder: Path, progress: Progress) -> None:
         await _take_snapshot(cache, made)
         await anyio.to_thread.run_sync(_install, made, folder)
     finally:
-        await anyio.to_thread.run_sync(shutil.rmtree, temporary, True)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _begin(cache: Path) -> Path:
+    """Make a temporary folder, and take away those of builds that were killed."""
+    for left_behind in cache.glob(f"{_BUILDING}*"):
+        # The lock is ours, so nobody works in it
+        shutil.rmtree(left_behind, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=_BUILDING, dir=cache))
 
 
 def _install(made: Path, folder: Path) -> None:
     """Write down what was made, and put it into its place."""
-    sizes = {
-        str(path.relative_to(made)): path.stat().st_size
+    digests = {
+        str(path.relative_to(made)): _hash(path)
         for path in sorted(made.rglob("*"))
         if path.is_file()
     }
-    (made / _MANIFEST).write_text(json.dumps({"sizes": sizes}, indent=1))
+    (made / _MANIFEST).write_text(json.dumps({"sha256": digests}, indent=1))
     if folder.exists():
         # What is there is broken, and goes with the rest of the temporary folder
         folder.rename(made.parent / "broken")
@@ -178,8 +199,8 @@ async def _deno(cache: Path, what: str, *arguments: str, cwd: Path) -> None:
         stderr=subprocess.STDOUT,
     )
     if done.returncode != 0:
-        words = done.stdout.decode("utf-8", "replace").strip()[-800:]
-        raise SandboxStartError(f"Cannot prepare the sandbox: {what} failed: {words}")
+        words = done.stdout.decode("utf-8", "replace").partition("Stack backtrace")[0].strip()
+        raise SandboxStartError(f"Cannot prepare the sandbox: {what} failed: {words[-800:]}")
 
 
 async def _fetch_pyodide(cache: Path, work: Path) -> None:

@@ -301,7 +301,7 @@ async def open_deno_sandbox(
                     on_request=sandbox.on_request,
                     on_notification=sandbox.on_notification,
                     # No honest value is larger than the memory that it was made in
-                    limits=FrameLimits(payload=memory_mb << 20),
+                    limits=FrameLimits(payload=memory_mb << 20, held=memory_mb << 20),
                 ) as peer,
             ):
                 await sandbox.start(process, peer)

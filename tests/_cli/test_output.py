@@ -113,13 +113,14 @@ def test_reader_that_goes_away_is_no_error() -> None:
     assert process.returncode == 0
 
 
-def test_closed_stdout_is_no_error() -> None:
+def test_closed_stdout_is_an_error_that_says_what_to_do() -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", 'exec "$0" "$@" >&-', sys.executable, "-c", WRITE_MUCH],
         stderr=subprocess.PIPE,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 1
+    assert b"Cannot write to stdout: it is closed; -o FILE writes to a file" in done.stderr
 
 
 def test_full_stdout_is_an_error_that_says_so() -> None:

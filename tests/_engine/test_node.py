@@ -18,7 +18,6 @@ from rlm_runtime._errors import (
 )
 from rlm_runtime._events import (
     CodeExecuted,
-    CodeStarted,
     ModelFailed,
     ModelReplied,
     ModelRequested,
@@ -28,7 +27,7 @@ from rlm_runtime._events import (
 from rlm_runtime._limits import Limits
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._types import Completion, Message, Usage
-from tests._engine.fakes import FakeSandboxes, play, repl
+from tests._engine.fakes import FakeSandboxes, asked, play, repl
 
 pytestmark = pytest.mark.anyio
 
@@ -207,7 +206,29 @@ async def test_a_sandbox_lost_in_mid_cell_is_replaced() -> None:
     assert "Output of reply 1 of 30" in told
     assert "the context root" in played.told(2)
     assert [event.reason for event in played.of(SandboxLost)] == ["It broke"]
-    assert len(played.of(CodeStarted)) == len(played.of(CodeExecuted)) + 1
+    assert [event.stdout for event in played.of(CodeExecuted)] == [
+        "",
+        "so far\n",
+        "the context root\n",
+        "",
+    ]
+
+
+async def test_what_was_printed_counts_though_the_code_did_not_end() -> None:
+    code = repl("print('PROGRESS')\nawait spin()")
+    played = await play({"root": [code]}, limits=Limits(max_seconds=0.3))
+    assert isinstance(played.error, LimitExceededError)
+    assert played.error.partial == "PROGRESS"
+    assert [event.stdout for event in played.of(CodeExecuted)] == ["PROGRESS\n"]
+
+
+async def test_the_notice_comes_also_where_sub_calls_take_the_calls_before_it() -> None:
+    code = repl("calls = [llm_query(f'child {i}', recursive=False) for i in range(20)]")
+    limits = Limits(max_calls=6, max_concurrency=1)
+    played = await play({"root": [code, END], "child": ["fine"] * 20}, limits=limits)
+    assert played.answer == "done"
+    root = [request for request in played.requests if asked(request) == "root"]
+    assert LAST in root[-1][-1].content and len(played.requests) <= 6
 
 
 async def test_what_was_printed_before_the_answer_is_in_the_trace() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -26,8 +27,9 @@ def folder(tmp_path: Path) -> Path:
     (ready / "main.js").write_text("12345")
     (ready / "pyodide" / "a.wasm").write_text("123")
     (ready / "snapshot.bin").write_text("1")
-    sizes = {"main.js": 5, "pyodide/a.wasm": 3, "snapshot.bin": 1}
-    (ready / "manifest.json").write_text(json.dumps({"sizes": sizes}))
+    names = ("main.js", "pyodide/a.wasm", "snapshot.bin")
+    digests = {name: hashlib.sha256((ready / name).read_bytes()).hexdigest() for name in names}
+    (ready / "manifest.json").write_text(json.dumps({"sha256": digests}))
     return ready
 
 
@@ -39,7 +41,8 @@ async def test_a_ready_folder_is_taken_as_it_is(folder: Path, tmp_path: Path) ->
 
 
 async def test_a_ready_folder_may_lack_a_snapshot(folder: Path, tmp_path: Path) -> None:
-    (folder / "manifest.json").write_text('{"sizes": {"main.js": 5}}')
+    digest = hashlib.sha256((folder / "main.js").read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps({"sha256": {"main.js": digest}}))
     assert (await prepare_assets(tmp_path, ready=folder)).snapshot is None
 
 
@@ -52,7 +55,7 @@ async def test_a_ready_folder_is_named_in_full(
 
 @pytest.mark.parametrize(
     "manifest",
-    [b"", b"{", b"[]", b"5", b"{}", b'{"sizes": 5}', b'{"sizes": ["main.js"]}', b"\xff"],
+    [b"", b"{", b"[]", b"5", b"{}", b'{"sha256": 5}', b'{"sha256": ["main.js"]}', b"\xff"],
 )
 async def test_a_broken_manifest_is_an_error(folder: Path, manifest: bytes) -> None:
     (folder / "manifest.json").write_bytes(manifest)
@@ -66,13 +69,14 @@ async def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["main.js", "pyodide/a.wasm", "snapshot.bin"])
-@pytest.mark.parametrize("change", ["grown", "emptied", "gone"])
+@pytest.mark.parametrize("change", ["grown", "emptied", "gone", "another"])
 async def test_a_changed_file_is_an_error(folder: Path, name: str, change: str) -> None:
     path = folder / name
     if change == "gone":
         path.unlink()
     else:
-        path.write_text(path.read_text() + "x" if change == "grown" else "")
+        texts = {"grown": "12345x", "emptied": "", "another": "z" * path.stat().st_size}
+        path.write_text(texts[change])
     with pytest.raises(SandboxStartError, match=f"{name!r} has changed; copy"):
         await prepare_assets(folder.parent, ready=folder)
 
@@ -128,8 +132,34 @@ async def test_two_at_once_make_the_folder_once(tmp_path: Path) -> None:
         "Preparing the sandbox, once",
     ]
     assert set(os.listdir(tmp_path)) == {"assets.lock", "deno", made[0].folder.name}
-    # One that broke is made anew
+    # One that broke is made anew, and what a killed build left behind goes
     (made[0].folder / "main.js").write_text("")
+    (tmp_path / "building-xyz" / "assets").mkdir(parents=True)
     assert await prepare_assets(tmp_path) == made[0]
     assert (made[0].folder / "main.js").stat().st_size > 0
     assert set(os.listdir(tmp_path)) == {"assets.lock", "deno", made[0].folder.name}
+
+
+@pytest.mark.deno
+@pytest.mark.usefixtures("assets")
+async def test_a_build_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
+    fetched = default_cache_dir() / "deno"
+    if fetched.is_dir():
+        (tmp_path / "deno").symlink_to(fetched)
+    with anyio.CancelScope() as scope:
+
+        def cancel(line: str) -> None:
+            if "snapshot" in line:
+                scope.cancel()
+
+        await prepare_assets(tmp_path, progress=cancel)
+    assert scope.cancelled_caught
+    assert set(os.listdir(tmp_path)) == {"assets.lock", "deno"}
+
+
+@pytest.mark.parametrize("named", ["ready", "cache"])
+async def test_a_comma_in_the_path_is_an_error(tmp_path: Path, named: str) -> None:
+    place = tmp_path / "a,b"
+    ready = place if named == "ready" else None
+    with pytest.raises(SandboxStartError, match="a comma in its path; let RLM_CACHE_DIR"):
+        await prepare_assets(place, ready=ready)

@@ -306,10 +306,13 @@ async def test_final_var_takes_a_variable_by_name(wire: Wire) -> None:
         assert payload is not None
         text = message["payload"]["kind"] == "utf8"
         assert (payload.decode() if text else decode(payload)) == value
+    await wire.execute("_private = 3")
+    with pytest.raises(AnswerRejectedError):
+        wire.FINAL_VAR("_private")
     del wire.asked[:]
     with pytest.raises(NameError, match=r"no variable 'resul'; .*\['context', 'other', 'result'\]"):
         wire.FINAL_VAR("resul")
-    with pytest.raises(NameError, match="no variable 'llm_query'"):
+    with pytest.raises(UnsendableError, match="a method cannot be sent"):
         wire.FINAL_VAR("llm_query")
     assert wire.asked == []
 
@@ -320,3 +323,20 @@ async def test_show_vars_and_limits(wire: Wire) -> None:
     assert wire.SHOW_VARS() == {"rows": "list, 2", "n": "int"}
     assert wire.limits() == {"calls": 3, "cost": None}
     assert wire.asked[0][0]["method"] == "limits" and wire.asked[0][1] is None
+
+
+async def test_a_payload_that_javascript_has_no_room_for_fails_that_call_only(wire: Wire) -> None:
+    send = wire.host._send
+
+    def refuse(text: str, payload: bytes | None) -> None:
+        if payload is not None and len(payload) > 1000:
+            raise RuntimeError("Conversion failed")
+        send(text, payload)
+
+    wire.host._send = refuse
+    large, small = wire.llm_query("large", "x" * 2000), wire.llm_query("small")
+    with pytest.raises(LLMQueryError, match="does not fit into the memory"):
+        await large
+    assert (await wire.execute("1"))["pending"] == ["llm_query('small')"]
+    wire.answer(small.number, 5)
+    assert await small == 5

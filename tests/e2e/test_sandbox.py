@@ -263,8 +263,9 @@ HARMLESS: dict[str, tuple[str, str]] = {
     "time.sleep": ("import time\ntime.sleep(0.01)\nprint('ok')", "ok"),
     "a zone": ("import zoneinfo\nprint(zoneinfo.ZoneInfo('Asia/Tokyo'))", "Asia/Tokyo"),
     "the limits": ("print(limits())", "{'calls': 7, 'cost': None, 'seconds': 1.5}"),
-    "the context": ("print(context, query)\ncontext = query = 0", "the context the query"),
-    "the context again": ("print(context, query)", "the context the query"),
+    "the context": ("print(context, query)\ncontext = limits = 5", "the context the query"),
+    "the context again": ("print(context, limits)\ndel limits", "the context 5"),
+    "a deleted name again": ("print(limits()['calls'])", "7"),
 }
 
 
