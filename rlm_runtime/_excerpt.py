@@ -1,4 +1,7 @@
-"""Text cut to its head and its tail, with a line in between that says how much is missing."""
+"""Text cut to its head and its tail, with a line in between that says how much is missing.
+
+This file also runs inside of the sandbox, so it may import the standard library only.
+"""
 
 from __future__ import annotations
 

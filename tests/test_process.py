@@ -140,6 +140,14 @@ async def test_the_child_gets_its_limits_and_nothing_of_the_host() -> None:
     assert (told["cwd"], told["leads_session"], told["files"]) == ("/", True, [])
 
 
+async def test_a_limit_of_the_host_is_never_raised_for_a_child() -> None:
+    command = [sys.executable, str(CHILDREN / "hosts_limited.py")]
+    told = await anyio.run_process(
+        command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+    assert json.loads(told.stdout)["data"] == [4 << 30] * 2
+
+
 async def test_limits_for_a_child_that_is_gone_already_are_no_error() -> None:
     for _ in range(20):
         async with open_process(["/bin/false"], env={}, rlimits={resource.RLIMIT_CORE: 0}) as child:

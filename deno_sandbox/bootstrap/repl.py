@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from rlm_runtime._excerpt import excerpt
+
 _MAX_ERROR_CHARS = 20_000
 _MAX_NAMES = 200
 _SHOWN_ITEMS = 10_000
@@ -131,12 +133,8 @@ def _explain(exc: BaseException) -> str:
         text = "".join(summary.format()).rstrip("\n")
     except BaseException:  # its __str__ or __cause__ is user code and may raise anything
         text = f"{type(exc).__name__}: an exception that cannot be shown"
-    if len(text) > _MAX_ERROR_CHARS:
-        half = _MAX_ERROR_CHARS // 2
-        left_out = len(text) - 2 * half
-        text = f"{text[:half]}\n… {left_out} characters left out …\n{text[-half:]}"
     hints = [hint for kind, hint in _HINTS if isinstance(exc, kind)]
-    return "\n".join([text, *(f"Note: {hint}" for hint in hints[:1])])
+    return "\n".join([excerpt(text, _MAX_ERROR_CHARS), *(f"Note: {hint}" for hint in hints[:1])])
 
 
 def _keep_user_frames(summary: traceback.TracebackException) -> None:

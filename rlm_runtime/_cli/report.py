@@ -11,7 +11,7 @@ from rlm_runtime._cli.output import OutputError, with_final_newline, write_file,
 from rlm_runtime._cli.status import ExitStatus, describe_error, exit_status
 from rlm_runtime._cli.stderr import tell
 from rlm_runtime._cli.tally import count, describe_spending
-from rlm_runtime._errors import LimitExceededError, ModelError, RLMError, SandboxError
+from rlm_runtime._errors import LimitExceededError, RLMError
 from rlm_runtime._types import StopReason, Usage
 
 _WITH_ANSWER = frozenset(
@@ -83,7 +83,7 @@ def make_report(outcome: Outcome, trace: Path | None) -> Report:
     return Report(
         status=_failure_status(outcome),
         answer=_partial(outcome),
-        stop_reason=_stop_reason(outcome),
+        stop_reason="interrupted" if outcome.signum else tally.stop_reason or "error",
         usage=known.usage or tally.usage,
         run=tally.run,
         nodes=tally.nodes,
@@ -133,16 +133,3 @@ def _partial(outcome: Outcome) -> object:
         return outcome.error.partial
     ended = outcome.tally.ended
     return ended.answer if ended and ended.answer_type != "NoneType" and ended.answer else None
-
-
-def _stop_reason(outcome: Outcome) -> StopReason:
-    match outcome:
-        case Outcome(signum=int()):
-            return "interrupted"
-        case Outcome(error=LimitExceededError(stop_reason=reason)):
-            return reason
-        case Outcome(error=ModelError()):
-            return "model_error"
-        case Outcome(error=SandboxError()):
-            return "sandbox_error"
-    return "error"

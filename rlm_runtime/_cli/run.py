@@ -120,8 +120,9 @@ def command(
     that has a variable RLM_<NAME> takes its value from there if it is not given; the API key is
     in RLM_API_KEY, else in OPENAI_API_KEY.
 
-    Exit status: 0 answered, 2 usage, 10 input unreadable, 11 not configured, 20 model failed,
-    21 sandbox cannot start, 30 stopped by a limit or without an answer, 130 interrupted.
+    Exit status: 0 answered, 1 answer not written or unexpected error, 2 usage, 10 input
+    unreadable, 11 not configured, 20 model failed, 21 sandbox cannot start, 30 stopped by a
+    limit or without an answer, 130 interrupted.
     """
     if output in _STDOUT:
         output = None

@@ -88,14 +88,12 @@ class Node:
         tree: Tree,
         *,
         number: int,
-        parent: int | None,
         depth: int,
         llm: LLM,
         query: str,
         context: object,
     ) -> None:
         self.number = number
-        self.parent = parent
         self.depth = depth
         self.llm = llm
         self.query = query

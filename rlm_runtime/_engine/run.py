@@ -217,7 +217,6 @@ class Run:
             node = Node(
                 self,
                 number=number,
-                parent=parent,
                 depth=depth,
                 llm=llm,
                 query=query,

@@ -33,7 +33,7 @@ Progress = Callable[[str], None]
 """Takes a line that tells what is going on."""
 
 _PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
-_SHARED = ("_value_bases", "_values")
+_SHARED = ("_excerpt", "_value_bases", "_values")
 _BOOTSTRAP = ("errors", "output", "repl", "host", "names", "start")
 _MANIFEST = "manifest.json"
 _BUILDING = "building-"
@@ -66,20 +66,22 @@ async def prepare_assets(
             " its path; let RLM_CACHE_DIR or RLM_SANDBOX_ASSETS name another"
         )
     if ready is not None:
-        return _load(ready)
+        return await anyio.to_thread.run_sync(_load, ready)
     folder = cache / f"assets-{_version()}"
     try:
-        if not await anyio.to_thread.run_sync(_is_whole, folder):
-            await anyio.Path(cache).mkdir(parents=True, exist_ok=True)
-            async with _locked(cache / "assets.lock", progress):
-                if not await anyio.to_thread.run_sync(_is_whole, folder):
-                    await _build(cache, folder, progress)
+        if found := await anyio.to_thread.run_sync(_find, folder):
+            return found
+        await anyio.Path(cache).mkdir(parents=True, exist_ok=True)
+        async with _locked(cache / "assets.lock", progress):
+            if found := await anyio.to_thread.run_sync(_find, folder):
+                return found
+            await _build(cache, folder, progress)
     except OSError as exc:
         raise SandboxStartError(
             f"Cannot prepare the sandbox in {str(cache)!r}: {exc.strerror}; let RLM_CACHE_DIR name"
             " a folder that can be written"
         ) from exc
-    return _load(folder)
+    return await anyio.to_thread.run_sync(_load, folder)
 
 
 def _hash(path: Path) -> str:
@@ -87,12 +89,12 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_whole(folder: Path) -> bool:
+def _find(folder: Path) -> Assets | None:
+    """Load a folder if it is there and whole."""
     try:
-        _load(folder)
+        return _load(folder)
     except SandboxStartError:
-        return False
-    return True
+        return None
 
 
 def _load(folder: Path) -> Assets:

@@ -110,10 +110,20 @@ def test_json_of_an_answered_run(capfdbinary: pytest.CaptureFixture[bytes]) -> N
 @pytest.mark.parametrize(
     ("outcome", "stop_reason", "answer", "error"),
     [
-        (ended(LIMIT), "max_calls", [1], "Cannot go on"),
-        (ended(signum=signal.SIGINT), "interrupted", "so far", "Interrupted"),
-        (ended(ModelError("gone")), "model_error", "so far", "gone"),
-        (ended(SandboxError("lost")), "sandbox_error", "so far", "lost"),
+        (ended(LIMIT, stop_reason="max_calls"), "max_calls", [1], "Cannot go on"),
+        (
+            ended(signum=signal.SIGINT, stop_reason="interrupted"),
+            "interrupted",
+            "so far",
+            "Interrupted",
+        ),
+        (ended(ModelError("gone"), stop_reason="model_error"), "model_error", "so far", "gone"),
+        (
+            ended(SandboxError("lost"), stop_reason="sandbox_error"),
+            "sandbox_error",
+            "so far",
+            "lost",
+        ),
         (ended(ValueError("odd")), "error", "so far", "odd"),
     ],
 )

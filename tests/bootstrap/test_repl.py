@@ -102,6 +102,14 @@ async def test_what_is_provided_comes_back_before_each_cell(
     assert capsys.readouterr().out == "mine\ngiven\n'given'\n"
 
 
+async def test_another_name_stays_as_the_code_left_it_but_comes_back_once_deleted(
+    repl: Repl, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repl.provide("limits", "given")
+    await run(repl, "limits = 'mine'", "print(limits)\ndel limits", "limits")
+    assert capsys.readouterr().out == "mine\n'given'\n"
+
+
 TRACEBACK = """Traceback (most recent call last):
   File "<cell 2>", line 2, in <module>
     f(0)
