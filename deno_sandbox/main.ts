@@ -3,11 +3,14 @@
  * that code, so it always sees the end of stdin, and ends the process whatever the worker does.
  */
 import { FrameReader, writeFrame } from "./frames.ts";
+import { strike } from "./signals.ts";
 import { LENGTH, type Start, STATE, TEXT, TEXT_LIMIT, type Transit } from "./messages.ts";
 
+const INTERRUPT_MS = 50;
 const [assets = ".", snapshotName] = Deno.args;
 const replies = new SharedArrayBuffer(TEXT + TEXT_LIMIT);
 const words = new Int32Array(replies, 0, 2);
+const signals = new SharedArrayBuffer(4);
 let blocking: number | undefined;
 let revoked = false;
 
@@ -39,6 +42,7 @@ async function sendStart(): Promise<void> {
     snapshot: snapshot?.buffer ?? null,
     tzdata: tzdata.buffer,
     replies,
+    signals,
   };
   worker.postMessage(start, [start.tzdata, ...(start.snapshot ? [start.snapshot] : [])]);
 }
@@ -47,14 +51,18 @@ async function sendStart(): Promise<void> {
 async function forward(): Promise<void> {
   const reader = new FrameReader((into) => Deno.stdin.read(into));
   for (let frame = await reader.read(); frame !== null; frame = await reader.read()) {
-    if (blocking !== undefined && isReplyTo(blocking, frame.json)) release(frame.json);
+    const { method, id, params } = JSON.parse(frame.json);
+    if (method === undefined && id === blocking) release(frame.json);
+    else if (method === "interrupt") interrupt(params.cell, frame.json);
     else worker.postMessage(frame, frame.payload === undefined ? [] : [frame.payload.buffer]);
   }
 }
 
-function isReplyTo(id: number, json: string): boolean {
-  const message = JSON.parse(json);
-  return message.method === undefined && message.id === id;
+/** Stops a cell: where it runs by a signal, where it waits by a message, again until it has ended. */
+function interrupt(cell: number, json: string): void {
+  if (!strike(signals, cell)) return;
+  worker.postMessage({ json });
+  setTimeout(() => interrupt(cell, json), INTERRUPT_MS);
 }
 
 /** Writes a reply where the worker waits for it, and wakes the worker. */

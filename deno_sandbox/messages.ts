@@ -6,6 +6,7 @@ export interface Start {
   readonly snapshot: ArrayBuffer | null;
   readonly tzdata: ArrayBuffer;
   readonly replies: SharedArrayBuffer;
+  readonly signals: SharedArrayBuffer;
 }
 
 /** A message in transit; `blocking` is the id of a request that the worker stands still for. */

@@ -2,12 +2,13 @@
 import { installBootstrap, readBootstrap } from "./bootstrap.ts";
 import { LENGTH, type Start, STATE, TEXT, type Transit } from "./messages.ts";
 import { startPyodide } from "./pyodide.ts";
+import { endCell, signalBuffer } from "./signals.ts";
 
 const post = self.postMessage.bind(self);
 const MOST_CHARS = 100_000;
 
 self.onmessage = async ({ data }: MessageEvent<Start>) => {
-  const { assets, snapshot, tzdata, replies } = data;
+  const { assets, snapshot, tzdata, replies, signals } = data;
   captureConsole();
   announceEnd();
   const pyodide = await startPyodide(assets, { _loadSnapshot: snapshot ?? undefined });
@@ -15,7 +16,8 @@ self.onmessage = async ({ data }: MessageEvent<Start>) => {
   pyodide.FS.writeFile("/lib/tzdata.zip", new Uint8Array(tzdata));
   const { start } = pyodide.pyimport("bootstrap.start");
   await Deno.permissions.revoke({ name: "read" });
-  const receive = start(send, ask.bind(null, replies));
+  pyodide.setInterruptBuffer(signalBuffer(signals));
+  const receive = start(send, ask.bind(null, replies), endCell.bind(null, signals));
   self.onmessage = ({ data }: MessageEvent<Transit>) => {
     try {
       receive(data.json, data.payload);

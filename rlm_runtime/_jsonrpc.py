@@ -207,6 +207,14 @@ class Peer:
             if not settled:
                 self._abandoned.add(number)
 
+    async def notify(self, method: str, params: Params) -> None:
+        """Tell the other end something.
+
+        Raises:
+            PeerError: The other end is gone.
+        """
+        await self._send({"method": method, "params": params}, None)
+
     async def wait_lost(self) -> PeerError:
         """Wait until the other end is gone or breaks the protocol; return what it was."""
         await self._ended.wait()

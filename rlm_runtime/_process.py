@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 import anyio.abc
@@ -16,6 +17,7 @@ import anyio.abc
 from rlm_runtime._groups import unwrapped
 
 _STDERR_BYTES = 16_384
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,15 @@ class ChildProcess:
     def stderr_tail(self) -> str:
         """Return the last that the child wrote to stderr, as text for people."""
         return self._stderr.decode("utf-8", "replace").strip()
+
+    def cpu_seconds(self) -> float:
+        """Tell how long the child has used a processor, all its threads together."""
+        try:
+            # The name, in parentheses, may hold spaces
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / _TICKS
 
     async def wait(self) -> int:
         """Wait until the child has ended; return its exit status, negative for a signal."""

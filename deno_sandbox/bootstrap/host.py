@@ -15,6 +15,7 @@ from typing import Any
 from bootstrap.errors import LLMQueryError
 from bootstrap.output import Output
 from bootstrap.repl import Repl
+from bootstrap.stopping import Stopper, shielded
 from rlm_runtime._values import decode, encode
 
 PROTOCOL = 1
@@ -29,6 +30,8 @@ Ask = Callable[[str, bytes | None, int], str]
 """Sends a request, its payload and its id; stands still until the reply is there."""
 RunSync = Callable[[Any], Any]
 """Waits for an awaitable from synchronous code."""
+Over = Callable[[int], None]
+"""Tells that the code of a cell has ended, and is not to be interrupted any more."""
 
 
 class Call(asyncio.Future[Any]):
@@ -42,7 +45,7 @@ class Call(asyncio.Future[Any]):
 
     def result(self) -> Any:
         """Return the answer, waiting for it if need be."""
-        return super().result() if self.done() else self._host.run_sync(self)
+        return super().result() if self.done() else self._host.stopper.wait(self)
 
     def fail(self, error: LLMQueryError) -> None:
         """Let the sub-call raise; one that nobody awaits does not complain when it is collected."""
@@ -60,14 +63,18 @@ class Call(asyncio.Future[Any]):
 class Host:
     """The peer of the host: one object for the life of the sandbox."""
 
-    def __init__(self, send: Send, ask: Ask, run_sync: RunSync) -> None:
+    def __init__(self, send: Send, ask: Ask, run_sync: RunSync, over: Over) -> None:
         self.loop = asyncio.get_event_loop()
+        # Its own work is no task of the code's, whatever create_task() becomes
+        self._create_task = self.loop.create_task
         self.repl = Repl()
-        self.run_sync = run_sync
+        self.stopper = Stopper(self.loop, run_sync)
         self.stdout = Output("stdout", self._emit)
         self.stderr = Output("stderr", self._emit)
         self._send = send
         self._ask = ask
+        self._over = over
+        self._cell = 0
         self._next_id = 0
         self._calls: dict[int, Call] = {}
         self._queue: deque[tuple[Call, str, bytes]] = deque()
@@ -85,10 +92,12 @@ class Host:
                 else:
                     self._reply(number, {})
             case {"method": "execute", "id": number, "params": {"cell": cell}}:
-                task = self.loop.create_task(self._execute(number, cell, _unpack(message, payload)))
+                task = self._create_task(self._execute(number, cell, _unpack(message, payload)))
                 # The loop holds tasks weakly
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+            case {"method": "interrupt", "params": {"cell": cell}}:
+                self._stop(cell)
             case {"id": number}:
                 self._settle(number, message, payload)
 
@@ -96,23 +105,43 @@ class Host:
         """Tell the host that the sandbox is ready."""
         self._notify("ready", {"protocol": PROTOCOL, "python": sys.version.split()[0]})
 
+    @shielded
     def forget(self, call: Call) -> None:
         """Tell the host that nobody waits for a sub-call any more."""
         if self._calls.pop(call.number, None) is not None:
             self._notify("cancel", {"id": call.number})
         self._send_next()
 
+    def _stop(self, cell: int) -> None:
+        """Stop the code of a cell where it waits; one that is over is left alone."""
+        if cell == self._cell:
+            self.stopper.stop()
+
     async def _execute(self, number: int, cell: int, code: str) -> None:
-        error = await self.repl.execute(code, cell)
+        self._cell = cell
+        self.stopper.begin()
+        task = self.stopper.create_task(self.repl.execute(code, cell))
+        await asyncio.wait([task])
+        self._cell = 0
+        self._over(cell)
+        if self.stopper.stopped:
+            self._cancel_all()
         self.stdout.end_cell()
         self.stderr.end_cell()
+        error = _error_of(task)
         waiting = [*self._calls.values(), *(call for call, _, _ in self._queue if not call.done())]
         result = {
             "error": None if error is None else _readable(error),
+            "interrupted": self.stopper.stopped,
             "pending": [_readable(call.label) for call in waiting[:20]],
             "variables": [_readable(name[:100]) for name in self.repl.variable_names()],
         }
         self._reply(number, result)
+
+    def _cancel_all(self) -> None:
+        self.stopper.stop()
+        for call in (*self._calls.values(), *(call for call, _, _ in self._queue)):
+            call.cancel()
 
     def _settle(self, number: int, message: dict[str, Any], payload: bytes | None) -> None:
         call = self._calls.pop(number, None)
@@ -128,6 +157,7 @@ class Host:
                 call.set_result(value)
         self._send_next()
 
+    @shielded
     def call(self, prompt: str, context: Any, model: str | None, recursive: bool | None) -> Call:
         """Start a sub-call."""
         given = [prompt] if context is None else [prompt, context]
@@ -152,6 +182,7 @@ class Host:
             else:
                 self._calls[call.number] = call
 
+    @shielded
     def request(self, method: str, payload: Payload = None) -> dict[str, Any]:
         """Make a request that everything stands still for, and return its reply."""
         self.stdout.flush()
@@ -178,6 +209,13 @@ class Host:
     def _new_id(self) -> int:
         self._next_id += 1
         return self._next_id - 1
+
+
+def _error_of(task: asyncio.Task[str | None]) -> str | None:
+    if task.cancelled():
+        return "CancelledError: the code was stopped before it began"
+    # A last interrupt may strike the REPL's own end
+    return task.result() if task.exception() is None else "KeyboardInterrupt: the code was stopped"
 
 
 def pack(value: Any) -> tuple[str, bytes]:

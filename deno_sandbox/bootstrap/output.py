@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
+from bootstrap.stopping import shielded
+
 Emit = Callable[[str, str, int], None]
 """Sends text of a stream on, after so many characters that were left out."""
 
@@ -45,6 +47,7 @@ class Output(io.TextIOBase):
         """Say yes."""
         return True
 
+    @shielded
     def write(self, text: str) -> int:
         """Take text of any length."""
         if not isinstance(text, str):
@@ -61,6 +64,7 @@ class Output(io.TextIOBase):
             self.flush()
         return len(text)
 
+    @shielded
     def flush(self) -> None:
         """Send what was held back to spare the wire."""
         if self._pieces:

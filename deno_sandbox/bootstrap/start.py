@@ -6,6 +6,7 @@ import asyncio
 import builtins
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Coroutine
@@ -13,6 +14,7 @@ from typing import Any
 
 from bootstrap.host import Call, Host
 from bootstrap.names import names
+from bootstrap.stopping import Stopper, strike
 
 
 def _refuse_input(prompt: object = "") -> str:
@@ -27,29 +29,28 @@ async def _wait_for(call: Call) -> Any:
     return await call
 
 
-def _settle_loop(loop: Any) -> None:
+def _settle_loop(loop: Any, stopper: Stopper) -> None:
     """Let every awaitable form take a Call, and no task of the code end the loop."""
-    create_task = loop.create_task
 
     def create(coroutine: Coroutine[Any, Any, Any] | Call, **options: Any) -> asyncio.Task[Any]:
         taken = _wait_for(coroutine) if isinstance(coroutine, Call) else coroutine
-        task: asyncio.Task[Any] = create_task(taken, **options)
-        return task
+        return stopper.create_task(taken, **options)
 
     loop.create_task = create
     loop._keyboard_interrupt_handler = lambda: None
     loop._system_exit_handler = lambda code: None
 
 
-def start(send: Any, ask: Any) -> Any:
+def start(send: Any, ask: Any, over: Any) -> Any:
     """Begin, with the functions that reach the main thread; return what takes its messages."""
     # Not there while the snapshot is built
-    from pyodide.ffi import run_sync, to_js
+    from pyodide import ffi
 
     host = Host(
-        lambda text, payload: send(text, to_js(payload)),
-        lambda text, payload, number: ask(text, to_js(payload), number),
-        run_sync,
+        lambda text, payload: send(text, ffi.to_js(payload)),
+        lambda text, payload, number: ask(text, ffi.to_js(payload), number),
+        ffi.run_sync,
+        over,
     )
     for name, value in names(host).items():
         host.repl.provide(name, value)
@@ -63,8 +64,10 @@ def start(send: Any, ask: Any) -> Any:
     # The real one is fatal here
     os.system = _refuse_command
     # The event loop stands still during the real one
-    time.sleep = lambda seconds: run_sync(asyncio.sleep(float(seconds)))
-    _settle_loop(host.loop)
+    time.sleep = lambda seconds: host.stopper.wait(asyncio.sleep(float(seconds)))
+    ffi.run_sync = host.stopper.wait
+    signal.signal(signal.SIGINT, strike)
+    _settle_loop(host.loop, host.stopper)
     host.announce()
 
     def receive(text: str, payload: Any) -> None:

@@ -36,8 +36,10 @@ from rlm_runtime._types import Completion, Message, Role
 _QUERY_CHARS_SHOWN = 2000
 _MOST_EMPTY_REPLIES = 3
 _WATCH_SECONDS = 0.1
+_GRACE_SECONDS = 2.0
 _MEMORY_PER_CONTEXT = 6
 _MOST_MEMORY_MB = 4096
+_KEPT = "Your variables are kept; its tasks and open sub-calls were cancelled."
 
 
 class Tree(Protocol):
@@ -243,9 +245,9 @@ class Node:
         lost: SandboxError | None = None
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._watch, tasks.cancel_scope)
+                tasks.start_soon(self._watch, sandbox, tasks.cancel_scope)
                 try:
-                    result = await sandbox.execute(code)
+                    result = self._explained(await sandbox.execute(code))
                 except SandboxError as exc:
                     lost = exc
                 tasks.cancel_scope.cancel()
@@ -253,20 +255,36 @@ class Node:
             # What was printed counts, also where the code did not come to its end
             self._note_execution(result or sandbox.output_so_far(), started)
         if result is None:
-            most = self._tree.limits.max_cell_seconds
-            raise lost or SandboxError(f"The code ran for more than {most:g} seconds")
+            raise lost or SandboxError(f"{self._too_long()} and did not stop when told to")
         self._variables = result.variables
         return result
 
-    async def _watch(self, scope: anyio.CancelScope) -> None:
-        """End an execution that takes too long; waiting for sub-calls does not count."""
+    def _explained(self, result: ExecutionResult) -> ExecutionResult:
+        if not result.interrupted:
+            return result
+        said = f"{result.error}\n" if result.error else ""
+        return replace(result, error=f"{said}{self._too_long()} and was stopped. {_KEPT}")
+
+    async def _watch(self, sandbox: Sandbox, scope: anyio.CancelScope) -> None:
+        """Stop an execution that takes too long, first softly; waiting for sub-calls is free."""
         busy = 0.0
         while busy < self._tree.limits.max_cell_seconds:
-            before = time.monotonic()
+            started, used = time.monotonic(), sandbox.cpu_seconds()
             await anyio.sleep(_WATCH_SECONDS)
-            if not self._open_calls:
-                busy += time.monotonic() - before
+            passed = time.monotonic() - started
+            # Code that spins beside an open sub-call does not wait for it
+            spun = min(passed, sandbox.cpu_seconds() - used)
+            busy += spun if self._open_calls else passed
+        try:
+            await sandbox.interrupt()
+        except SandboxError:
+            # The execution fails with the same
+            return
+        await anyio.sleep(_GRACE_SECONDS)
         scope.cancel()
+
+    def _too_long(self) -> str:
+        return f"The code ran for more than {self._tree.limits.max_cell_seconds:g} seconds"
 
     def _observe(self, results: Sequence[ExecutionResult]) -> None:
         limits = self._tree.limits

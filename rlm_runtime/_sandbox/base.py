@@ -17,6 +17,8 @@ class ExecutionResult:
     stderr: str = ""
     error: str | None = None
     """The traceback, if the code raised."""
+    interrupted: bool = False
+    """Whether it was stopped by `interrupt`."""
     pending: tuple[str, ...] = ()
     """Sub-calls that nobody has awaited yet."""
     variables: tuple[str, ...] = ()
@@ -94,6 +96,21 @@ class Sandbox(Protocol):
         Raises:
             SandboxError: The sandbox is lost.
         """
+        ...
+
+    async def interrupt(self) -> None:
+        """Ask the execution under way to stop; what the namespace holds stays.
+
+        The code gets a KeyboardInterrupt, also where it waits, its tasks and sub-calls are
+        cancelled. Code that does not listen goes on.
+
+        Raises:
+            SandboxError: The sandbox is lost.
+        """
+        ...
+
+    def cpu_seconds(self) -> float:
+        """Tell how long the sandbox has used a processor, as the system counts it."""
         ...
 
     def output_so_far(self) -> ExecutionResult:

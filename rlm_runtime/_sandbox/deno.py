@@ -102,6 +102,7 @@ class DenoSandbox:
         self._stdout = Transcript()
         self._stderr = Transcript()
         self._cells = 0
+        self._interrupted = 0
         self._peer: Peer
         self._process: ChildProcess
 
@@ -136,9 +137,23 @@ class DenoSandbox:
             stdout=output.stdout,
             stderr=output.stderr,
             error=result.error,
+            # It may be the code's own doing
+            interrupted=result.interrupted and self._interrupted == self._cells,
             pending=tuple(result.pending),
             variables=tuple(result.variables),
         )
+
+    async def interrupt(self) -> None:
+        """Ask the execution under way to stop."""
+        self._interrupted = self._cells
+        try:
+            await self._peer.notify("interrupt", {"cell": self._cells})
+        except PeerError as exc:
+            raise SandboxError(f"The sandbox is lost: {await self._reason(exc)}") from exc
+
+    def cpu_seconds(self) -> float:
+        """Tell how long the sandbox has used a processor, as the system counts it."""
+        return self._process.cpu_seconds()
 
     def output_so_far(self) -> ExecutionResult:
         """Return what the execution under way has printed."""

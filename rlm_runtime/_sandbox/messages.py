@@ -51,5 +51,6 @@ class Execution(_Message):
     """Result of `execute`."""
 
     error: str | None = Field(max_length=200_000)
+    interrupted: bool
     pending: list[str] = Field(max_length=20)
     variables: list[str] = Field(max_length=200)

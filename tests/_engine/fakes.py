@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import anyio
 import anyio.abc
+import anyio.lowlevel
 
 from rlm_runtime._engine.node import Node
 from rlm_runtime._engine.run import Models, Run
@@ -36,6 +37,7 @@ class FakeSandbox:
     """Runs code in this process, each block in one namespace, with the REPL's names as they are.
 
     `FINAL` must be awaited here; like `spin()`, it never returns. `lose(reason)` loses the sandbox.
+    Code stops when it is interrupted, but for `spin()`; `busy(seconds)` uses a processor meanwhile.
     """
 
     def __init__(self, calls: HostCalls, pid: int, tasks: anyio.abc.TaskGroup) -> None:
@@ -45,6 +47,9 @@ class FakeSandbox:
         self.executed: list[str] = []
         self.assign_error: Exception | None = None
         self._tasks = tasks
+        self._scope = anyio.CancelScope()
+        self._stubborn = False
+        self._used = 0.0
         self._out = io.StringIO()
         self._pending: list[str] = []
         self._names: dict[str, Any] = {
@@ -52,7 +57,8 @@ class FakeSandbox:
             "FINAL": self._final,
             "limits": calls.limits,
             "lose": self._lose,
-            "spin": anyio.sleep_forever,
+            "spin": self._spin,
+            "busy": self._busy,
             "sleep": anyio.sleep,
             "print": lambda *values: print(*values, file=self._out),
         }
@@ -68,7 +74,27 @@ class FakeSandbox:
         self._out.seek(0)
         self._out.truncate()
         self.executed.append(code)
-        error = None
+        with anyio.CancelScope() as self._scope:
+            error = await self._run(code)
+        # Code may swallow that its node has ended; who waits for a reply cannot
+        await anyio.lowlevel.checkpoint()
+        interrupted = self._scope.cancelled_caught
+        return ExecutionResult(
+            stdout=self._out.getvalue(),
+            error="KeyboardInterrupt" if interrupted else error,
+            interrupted=interrupted,
+            pending=tuple(self._pending),
+            variables=tuple(name for name in self._names if self._is_variable(name)),
+        )
+
+    async def interrupt(self) -> None:
+        if not self._stubborn:
+            self._scope.cancel()
+
+    def cpu_seconds(self) -> float:
+        return self._used
+
+    async def _run(self, code: str) -> str | None:
         try:
             compiled = compile(code, "<repl>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             value = eval(compiled, self._names)
@@ -77,13 +103,18 @@ class FakeSandbox:
         except SandboxError:
             raise
         except Exception as exc:
-            error = "".join(traceback.format_exception_only(exc))
-        return ExecutionResult(
-            stdout=self._out.getvalue(),
-            error=error,
-            pending=tuple(self._pending),
-            variables=tuple(name for name in self._names if self._is_variable(name)),
-        )
+            return "".join(traceback.format_exception_only(exc))
+        return None
+
+    async def _spin(self) -> None:
+        self._stubborn = True
+        await anyio.sleep_forever()
+
+    async def _busy(self, seconds: float) -> None:
+        end = anyio.current_time() + seconds
+        while anyio.current_time() < end:
+            await anyio.sleep(0.01)
+            self._used += 0.01
 
     def output_so_far(self) -> ExecutionResult:
         return ExecutionResult(stdout=self._out.getvalue())

@@ -39,7 +39,7 @@ def result(number: int, members: object) -> bytes:
 
 
 READY = note("ready", protocol=1, python="3.14")
-DONE: dict[str, object] = {"error": None, "pending": [], "variables": []}
+DONE: dict[str, object] = {"error": None, "interrupted": False, "pending": [], "variables": []}
 PLAIN: dict[str, Any] = {"model": None, "recursive": None}
 
 

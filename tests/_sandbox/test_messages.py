@@ -10,7 +10,7 @@ from rlm_runtime._sandbox.messages import Cancel, Execution, Fatal, LLMQuery, Ou
 READY = {"protocol": 1, "python": "3.14"}
 OUTPUT = {"stream": "stdout", "text": "x", "omitted": 0}
 CALL = {"model": None, "recursive": None}
-EXECUTION = {"error": None, "pending": ["a"], "variables": ["b"]}
+EXECUTION = {"error": None, "interrupted": False, "pending": ["a"], "variables": ["b"]}
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ EXECUTION = {"error": None, "pending": ["a"], "variables": ["b"]}
         (LLMQuery, CALL),
         (LLMQuery, {"model": "fast", "recursive": True}),
         (Execution, EXECUTION),
-        (Execution, {"error": "Traceback", "pending": [], "variables": []}),
+        (Execution, EXECUTION | {"error": "Traceback", "interrupted": True}),
     ],
 )
 def test_what_the_protocol_allows_is_taken(model: type[BaseModel], params: dict[str, Any]) -> None:

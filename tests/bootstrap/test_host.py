@@ -28,7 +28,8 @@ class Wire:
         self.payloads: list[bytes | None] = []
         self.asked: list[tuple[Message, bytes | None]] = []
         self.verdict: Message = {"error": {"message": "not good enough"}}
-        self.host = Host(self._send, self._ask, self._run_sync)
+        self.over: list[int] = []
+        self.host = Host(self._send, self._ask, self._run_sync, self.over.append)
         for name, value in names(self.host).items():
             self.host.repl.provide(name, value)
         self.provided = names(self.host)
