@@ -4,6 +4,12 @@ export interface Frame {
   readonly payload?: Uint8Array<ArrayBuffer>;
 }
 
+/** A JSON text, and the length of the payload that follows it. */
+export interface Head {
+  readonly json: string;
+  readonly size?: number;
+}
+
 const HEADER = /^Content-Length: (\d{1,15})\r\n(?:Payload-Length: (\d{1,15})\r\n)?\r\n$/;
 const HEADER_LIMIT = 256;
 const LINE_FEED = 10;
@@ -20,15 +26,32 @@ export class FrameReader {
     this.#fill = fill;
   }
 
-  /** Reads the next frame; null when the source has ended. Throws on what is not a frame. */
-  async read(): Promise<Frame | null> {
+  /**
+   * Reads the next frame up to its payload, which is to be read before the next one; null when the
+   * source has ended. Throws on what is not a frame.
+   */
+  async read(): Promise<Head | null> {
     const header = await this.#readHeader();
     if (header === null) return null;
     const match = HEADER.exec(header);
     if (match === null) throw new Error(`Cannot read a frame: bad header ${header.slice(0, 80)}`);
-    const json = await this.#take(Number(match[1]));
-    const payload = match[2] === undefined ? undefined : await this.#take(Number(match[2]));
-    return { json: new TextDecoder("utf-8", { fatal: true }).decode(json), payload };
+    const json = await this.readInto(new Uint8Array(Number(match[1])));
+    const size = match[2] === undefined ? undefined : Number(match[2]);
+    return { json: new TextDecoder("utf-8", { fatal: true }).decode(json), size };
+  }
+
+  /** Fills an array with the next bytes of the frame, and returns it. */
+  async readInto(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    const size = bytes.length;
+    const ready = Math.min(size, this.#end - this.#start);
+    bytes.set(this.#buffer.subarray(this.#start, this.#start + ready));
+    this.#start += ready;
+    for (let filled = ready; filled < size;) {
+      const count = await this.#fill(bytes.subarray(filled));
+      if (count === null) throw new Error("Cannot read a frame: the source ended inside of it");
+      filled += count;
+    }
+    return bytes;
   }
 
   async #readHeader(): Promise<string | null> {
@@ -45,19 +68,6 @@ export class FrameReader {
       if (header.length > HEADER_LIMIT) throw new Error("Cannot read a frame: its header is long");
     }
     return header;
-  }
-
-  async #take(size: number): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = new Uint8Array(size);
-    const ready = Math.min(size, this.#end - this.#start);
-    bytes.set(this.#buffer.subarray(this.#start, this.#start + ready));
-    this.#start += ready;
-    for (let filled = ready; filled < size;) {
-      const count = await this.#fill(bytes.subarray(filled));
-      if (count === null) throw new Error("Cannot read a frame: the source ended inside of it");
-      filled += count;
-    }
-    return bytes;
   }
 
   async #refill(): Promise<boolean> {

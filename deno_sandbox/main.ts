@@ -2,9 +2,19 @@
  * The main thread: it owns stdio and joins it to the worker that runs the Python code. It never runs
  * that code, so it always sees the end of stdin, and ends the process whatever the worker does.
  */
+import { Flow } from "./flow.ts";
 import { FrameReader, writeFrame } from "./frames.ts";
+import {
+  LENGTH,
+  PIECE,
+  type Piece,
+  type Start,
+  STATE,
+  TEXT,
+  TEXT_LIMIT,
+  type Transit,
+} from "./messages.ts";
 import { strike } from "./signals.ts";
-import { LENGTH, type Start, STATE, TEXT, TEXT_LIMIT, type Transit } from "./messages.ts";
 
 const INTERRUPT_MS = 50;
 const [assets = ".", snapshotName] = Deno.args;
@@ -15,11 +25,14 @@ let blocking: number | undefined;
 let revoked = false;
 
 const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-worker.onmessage = ({ data }: MessageEvent<Transit>) => {
+const flow = new Flow();
+worker.onmessage = ({ data }: MessageEvent<Transit | Piece>) => {
+  if ("piece" in data) return flow.giveBack(data.piece?.buffer);
   // The first message is `ready`: the worker has read its files, and no untrusted byte is here yet
   if (!revoked) Deno.permissions.revokeSync({ name: "read" });
   revoked = true;
   blocking = data.blocking ?? blocking;
+  if (data.blocking !== undefined) flow.hurry();
   writeFrame((bytes) => Deno.stdout.writeSync(bytes), data);
 };
 worker.onerror = (event) => {
@@ -50,11 +63,27 @@ async function sendStart(): Promise<void> {
 /** Hands every frame to the worker, until stdin ends. */
 async function forward(): Promise<void> {
   const reader = new FrameReader((into) => Deno.stdin.read(into));
-  for (let frame = await reader.read(); frame !== null; frame = await reader.read()) {
-    const { method, id, params } = JSON.parse(frame.json);
-    if (method === undefined && id === blocking) release(frame.json);
-    else if (method === "interrupt") interrupt(params.cell, frame.json);
-    else worker.postMessage(frame, frame.payload === undefined ? [] : [frame.payload.buffer]);
+  for (let head = await reader.read(); head !== null; head = await reader.read()) {
+    const { json, size } = head;
+    const { method, id, params } = JSON.parse(json);
+    if (size !== undefined) await forwardPayload(reader, json, size);
+    else if (method === undefined && id === blocking) release(json);
+    else if (method === "interrupt") interrupt(params.cell, json);
+    else worker.postMessage({ json });
+  }
+}
+
+/** Hands a message with a payload to the worker, a large one in pieces as they come. */
+async function forwardPayload(reader: FrameReader, json: string, size: number): Promise<void> {
+  if (size <= PIECE) {
+    const payload = await reader.readInto(new Uint8Array(size));
+    return worker.postMessage({ json, payload }, [payload.buffer]);
+  }
+  worker.postMessage({ json, size });
+  for (let left = size; left > 0; left -= PIECE) {
+    const buffer = await flow.take();
+    const piece = await reader.readInto(new Uint8Array(buffer, 0, Math.min(PIECE, left)));
+    worker.postMessage({ piece }, [buffer]);
   }
 }
 

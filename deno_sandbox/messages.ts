@@ -9,12 +9,24 @@ export interface Start {
   readonly signals: SharedArrayBuffer;
 }
 
-/** A message in transit; `blocking` is the id of a request that the worker stands still for. */
+/**
+ * A message in transit; `blocking` is the id of a request that the worker stands still for. `size` is
+ * that of a payload which follows in pieces.
+ */
 export interface Transit {
   readonly json: string;
   readonly payload?: Uint8Array<ArrayBuffer>;
   readonly blocking?: number;
+  readonly size?: number;
 }
+
+/** The next bytes of a payload, on their way to the worker; the empty buffer, on its way back. */
+export interface Piece {
+  readonly piece: Uint8Array<ArrayBuffer>;
+}
+
+/** Length of a piece in bytes; a payload of at most so many travels with its message. */
+export const PIECE = 1 << 20;
 
 /** Words of the shared memory in which the worker waits for a reply: its state, its length. */
 export const STATE = 0;

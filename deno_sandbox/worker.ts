@@ -1,6 +1,6 @@
 /** The worker: it owns Pyodide, and joins the Python side of the wire to the main thread. */
 import { installBootstrap, readBootstrap } from "./bootstrap.ts";
-import { LENGTH, type Start, STATE, TEXT, type Transit } from "./messages.ts";
+import { LENGTH, type Piece, type Start, STATE, TEXT, type Transit } from "./messages.ts";
 import { startPyodide } from "./pyodide.ts";
 import { endCell, signalBuffer } from "./signals.ts";
 
@@ -17,10 +17,13 @@ self.onmessage = async ({ data }: MessageEvent<Start>) => {
   const { start } = pyodide.pyimport("bootstrap.start");
   await Deno.permissions.revoke({ name: "read" });
   pyodide.setInterruptBuffer(signalBuffer(signals));
-  const receive = start(send, ask.bind(null, replies), endCell.bind(null, signals));
-  self.onmessage = ({ data }: MessageEvent<Transit>) => {
+  const over = endCell.bind(null, signals);
+  const [receive, take] = start(send, ask.bind(null, replies), over, copyText(pyodide));
+  self.onmessage = ({ data }: MessageEvent<Transit | Piece>) => {
     try {
-      receive(data.json, data.payload);
+      if ("json" in data) return receive(data.json, data.payload, data.size);
+      take(data.piece);
+      post(data, [data.piece.buffer]);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       notify("fatal", { message: message.slice(-2000) });
@@ -28,6 +31,12 @@ self.onmessage = async ({ data }: MessageEvent<Start>) => {
     }
   };
 };
+
+/** Python's own way to fill in a text, which saves a copy of it; Pyodide has no other name for it. */
+function copyText(pyodide: object): unknown {
+  const { _module } = pyodide as { _module: Record<string, unknown> };
+  return _module._PyUnicode_CopyCharacters;
+}
 
 function send(json: string, payload?: Uint8Array<ArrayBuffer>, blocking?: number): void {
   const transit: Transit = { json, payload, blocking };

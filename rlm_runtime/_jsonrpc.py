@@ -11,22 +11,22 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 import anyio.abc
 
 from rlm_runtime._groups import unwrapped
+from rlm_runtime._payload import Payload as Payload
+from rlm_runtime._payload import Text as Text
 
 _HEADER = re.compile(rb"Content-Length: (\d{1,15})\r\n(?:Payload-Length: (\d{1,15})\r\n)?\r\n")
 _HEADER_START = b"Content-Length: "
 _HEADER_BYTES = 256
-_PIECE = 1 << 20
 _MAX_OPEN = 10_000
 
-_Frame = tuple[bytes, bytes | bytearray]
+_Frame = tuple[bytes, Payload | Text | None]
 
-Kind = Literal["utf8", "bytes", "value"]
 Params = dict[str, Any]
 
 
@@ -35,28 +35,18 @@ class PeerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Payload:
-    """The bulk part of a message."""
-
-    kind: Kind
-    data: bytes | bytearray
-    at: str = "result.value"
-    """The member of the message that the payload stands for."""
-
-
-@dataclass(frozen=True, slots=True)
 class Reply:
     """What a request was answered with."""
 
     result: Any
-    payload: Payload | None = None
+    payload: Payload | Text | None = None
 
 
 class RequestError(Exception):
     """A request failed at the end that served it; a handler raises it to say so."""
 
     def __init__(
-        self, message: str, *, data: Params | None = None, payload: Payload | None = None
+        self, message: str, *, data: Params | None = None, payload: Payload | Text | None = None
     ) -> None:
         super().__init__(message)
         self.data = data
@@ -184,7 +174,9 @@ class Peer:
         self._lost: PeerError | None = None
         self._ended = anyio.Event()
 
-    async def request(self, method: str, params: Params, payload: Payload | None = None) -> Reply:
+    async def request(
+        self, method: str, params: Params, payload: Payload | Text | None = None
+    ) -> Reply:
         """Make a request and wait for its reply.
 
         Raises:
@@ -327,23 +319,23 @@ class Peer:
             self._room = anyio.Event()
             await self._room.wait()
 
-    async def _send(self, message: Params, payload: Payload | None) -> None:
-        about = {} if payload is None else {"payload": {"at": payload.at, "kind": payload.kind}}
+    async def _send(self, message: Params, payload: Payload | Text | None) -> None:
+        about = {} if payload is None else {"payload": payload.describe()}
         text = json.dumps({"jsonrpc": "2.0", **message, **about}, separators=(",", ":")).encode()
-        size = b"" if payload is None else b"Payload-Length: %d\r\n" % len(payload.data)
+        size = b"" if payload is None else b"Payload-Length: %d\r\n" % payload.size
         head = b"Content-Length: %d\r\n%b\r\n%b" % (len(text), size, text)
         try:
-            await self._outbox.send((head, b"" if payload is None else payload.data))
+            await self._outbox.send((head, payload))
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
             raise self._lost or PeerError("The other end has closed the connection") from exc
 
     async def _write(self) -> None:
         try:
             async with self._outgoing:
-                async for head, data in self._outgoing:
+                async for head, payload in self._outgoing:
                     await self._sink.send(head)
-                    for start in range(0, len(data), _PIECE):
-                        await self._sink.send(bytes(memoryview(data)[start : start + _PIECE]))
+                    for piece in () if payload is None else payload.pieces():
+                        await self._sink.send(piece)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
             # The reader sees the same end, and says so to all who wait
             return

@@ -76,7 +76,10 @@ async def test_a_request_and_its_payload_come_back_as_they_were(piece: int) -> N
         assert bare == Reply({"method": "m", "params": {"a": ["ü", None, 2**60]}}, None)
         for sent in (Payload("bytes", data), Payload("utf8", b""), Payload("value", b"\0")):
             back = (await peer.request("m", {}, sent)).payload
-            assert back is not None and (back.kind, bytes(back.data)) == (sent.kind, sent.data)
+            assert isinstance(back, Payload) and (back.kind, bytes(back.data)) == (
+                sent.kind,
+                sent.data,
+            )
 
 
 async def test_a_payload_larger_than_the_pipe_crosses_in_both_directions_at_once() -> None:

@@ -80,7 +80,7 @@ class Host:
         self._queue: deque[tuple[Call, str, bytes]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def receive(self, text: str, payload: bytes | None) -> None:
+    def receive(self, text: str, payload: bytes | str | None) -> None:
         """Take a message of the host; a payload that did not fit into memory is None."""
         message = json.loads(text)
         match message:
@@ -143,7 +143,7 @@ class Host:
         for call in (*self._calls.values(), *(call for call, _, _ in self._queue)):
             call.cancel()
 
-    def _settle(self, number: int, message: dict[str, Any], payload: bytes | None) -> None:
+    def _settle(self, number: int, message: dict[str, Any], payload: bytes | str | None) -> None:
         call = self._calls.pop(number, None)
         if call is not None and not call.done():
             try:
@@ -225,9 +225,11 @@ def pack(value: Any) -> tuple[str, bytes]:
     return ("bytes", value) if type(value) is bytes else ("value", encode(value, name="answer"))
 
 
-def _unpack(message: dict[str, Any], payload: bytes | None) -> Any:
+def _unpack(message: dict[str, Any], payload: bytes | str | None) -> Any:
     if payload is None:
         raise MemoryError(_NO_ROOM)
+    if isinstance(payload, str):
+        return payload
     match message["payload"]["kind"]:
         case "utf8":
             try:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
+from bootstrap.arrival import Arrival, Copy, Piece
 from bootstrap.host import Call, Host
 from bootstrap.names import names
 from bootstrap.stopping import Stopper, strike
@@ -41,7 +42,29 @@ def _settle_loop(loop: Any, stopper: Stopper) -> None:
     loop._system_exit_handler = lambda code: None
 
 
-def start(send: Any, ask: Any, over: Any) -> Any:
+def _receivers(host: Host, copy: Copy) -> tuple[Any, Any]:
+    """Give what takes a message, and what takes the pieces of a payload that comes by itself."""
+    arrivals: list[Arrival] = []
+
+    def receive(text: str, payload: Any, size: int | None) -> None:
+        if size is not None:
+            arrivals.append(Arrival(text, size, copy))
+            return
+        try:
+            data = None if payload is None else payload.to_bytes()
+        except MemoryError:
+            data = None
+        host.receive(text, data)
+
+    def take(piece: Piece) -> None:
+        if arrivals[0].take(piece):
+            arrived = arrivals.pop()
+            host.receive(arrived.text, arrived.payload())
+
+    return receive, take
+
+
+def start(send: Any, ask: Any, over: Any, copy: Copy) -> Any:
     """Begin, with the functions that reach the main thread; return what takes its messages."""
     # Not there while the snapshot is built
     from pyodide import ffi
@@ -69,12 +92,4 @@ def start(send: Any, ask: Any, over: Any) -> Any:
     signal.signal(signal.SIGINT, strike)
     _settle_loop(host.loop, host.stopper)
     host.announce()
-
-    def receive(text: str, payload: Any) -> None:
-        try:
-            data = None if payload is None else payload.to_bytes()
-        except MemoryError:
-            data = None
-        host.receive(text, data)
-
-    return receive
+    return ffi.to_js(_receivers(host, copy))

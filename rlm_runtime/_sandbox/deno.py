@@ -21,6 +21,7 @@ from rlm_runtime._jsonrpc import (
     PeerError,
     Reply,
     RequestError,
+    Text,
     open_peer,
 )
 from rlm_runtime._process import ChildProcess, open_process
@@ -235,7 +236,7 @@ class DenoSandbox:
                 str(exc), data={"stop_reason": exc.stop_reason}, payload=partial
             ) from exc
 
-    async def _request(self, method: str, params: Params, payload: Payload) -> Reply:
+    async def _request(self, method: str, params: Params, payload: Payload | Text) -> Reply:
         try:
             return await self._peer.request(method, params, payload)
         except PeerError as exc:
@@ -270,10 +271,13 @@ class DenoSandbox:
         return self._problem
 
 
-async def _pack(value: object, at: str) -> Payload:
+async def _pack(value: object, at: str) -> Payload | Text:
     match value:
         case str():
-            return Payload("utf8", str.__str__(value).encode("utf-8", "surrogatepass"), at)
+            text = str.__str__(value)
+            if text.isascii() or len(text) < _THREAD_BYTES:
+                return Text(text, at)
+            return await anyio.to_thread.run_sync(Text, text, at)
         case bytes() if type(value) is bytes:
             return Payload("bytes", value, at)
     return Payload("value", await anyio.to_thread.run_sync(encode, value), at)
