@@ -37,7 +37,8 @@ _QUERY_CHARS_SHOWN = 2000
 _MOST_EMPTY_REPLIES = 3
 _WATCH_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
-_MEMORY_PER_CONTEXT = 6
+# A text arrives in once its own memory, a value of many small parts in up to four times
+_MEMORY_PER_CONTEXT = 4
 _MOST_MEMORY_MB = 4096
 _KEPT = "Your variables are kept; its tasks and open sub-calls were cancelled."
 
@@ -337,6 +338,10 @@ class Node:
         )
 
     def _memory_mb(self) -> int:
-        """Give Python what the limit says, or what the context needs with room to work."""
-        needed = 256 + (_MEMORY_PER_CONTEXT * approximate_bytes(self.context) >> 20)
-        return min(_MOST_MEMORY_MB, max(self._tree.limits.max_memory_mb, needed))
+        return memory_mb(self.context, self._tree.limits.max_memory_mb)
+
+
+def memory_mb(context: object, least: int) -> int:
+    """Give Python what the limit says, or what the context needs with room to work."""
+    needed = 256 + (_MEMORY_PER_CONTEXT * approximate_bytes(context) >> 20)
+    return min(_MOST_MEMORY_MB, max(least, needed))

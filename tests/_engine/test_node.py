@@ -343,8 +343,8 @@ async def test_the_node_s_limits_are_what_is_left() -> None:
     [
         ("small", 512, 512),
         ("small", 64, 256),
-        ("x" * (100 << 20), 512, 856),
-        ({str(n): "x" * (1 << 20) for n in range(100)}, 512, 856),
+        ("x" * (100 << 20), 512, 656),
+        ({str(n): "x" * (1 << 20) for n in range(100)}, 512, 656),
     ],
     ids=["small", "small limit", "large str", "large dict"],
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sized
 from pathlib import Path
 
 import anyio
 import pytest
 
+from rlm_runtime._engine.node import memory_mb
 from rlm_runtime._errors import InputError
 from rlm_runtime._jsonrpc import FrameLimits, FrameReader
 from rlm_runtime._process import open_process
@@ -189,6 +190,35 @@ async def test_a_sandbox_holds_a_large_payload_once(
         before = peak_mb(sandbox.pid)
         await sandbox.assign("context", make())
         assert peak_mb(sandbox.pid) - before < most * 100
+
+
+NARROW: dict[str, Callable[[], Sized]] = {
+    "text": lambda: "x" * 500_000_000,
+    "text with one wide character": lambda: "x" * 199_999_999 + "😀",
+    "bytes": lambda: bytes(500_000_000),
+    "files": lambda: {f"{n}.txt": "x" * 10_000 for n in range(30_000)},
+    "lines": lambda: ["x" * 100] * 1_000_000,
+    # One wide character makes all of the JSON wide
+    "lines with one wide character": lambda: [*("x" * 30 + str(n) for n in range(10**6)), "😀"],
+    "records": lambda: [{"n": n, "text": f"text {n}", "share": n / 7} for n in range(300_000)],
+    "numbers": lambda: [n / 7 for n in range(3_000_000)],
+    "exact values": lambda: [(n, {n}, b"x") for n in range(100_000)],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("make", NARROW.values(), ids=NARROW.keys())
+async def test_a_node_s_memory_has_room_for_its_context_and_a_copy(
+    assets: Assets, make: Callable[[], Sized]
+) -> None:
+    context = make()
+    most = memory_mb(context, 64)
+    async with open_deno_sandbox(assets, FakeCalls(), memory_mb=most) as sandbox:
+        await sandbox.assign("context", context)
+        code = "import copy\nother = context[1:] if len(context) > 10**8 else copy.copy(context)"
+        result = await sandbox.execute(f"{code}\nprint(len(context))")
+        assert (result.stdout, result.error) == (f"{len(context)}\n", None)
 
 
 @pytest.mark.parametrize("code", ["1", "while True: pass", "FINAL(1)"])
