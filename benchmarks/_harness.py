@@ -19,6 +19,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from rlm_runtime._sandbox.base import SubCall
+
 RESULTS = Path(__file__).parent / "results"
 _SAMPLE_SECONDS = 0.02
 _NOTE = "scripted model: measures the runtime and the scoring, not model quality"
@@ -38,6 +40,22 @@ class Measured:
     status: int
     stdout: bytes
     stderr: str
+
+
+class NoCalls:
+    """Code of a measurement that asks the host for nothing."""
+
+    async def llm_query(self, call: SubCall) -> object:
+        """Answer a sub-call."""
+        raise AssertionError(call)
+
+    async def final(self, answer: object) -> None:
+        """Take an answer."""
+        raise AssertionError(answer)
+
+    def limits(self) -> dict[str, int | float | None]:
+        """Tell nothing."""
+        return {}
 
 
 async def run_rlm(*arguments: str, variables: Mapping[str, str] | None = None) -> Measured:

@@ -11,27 +11,13 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks._harness import Row, percentiles, report, run_rlm
+from benchmarks._harness import NoCalls, Row, percentiles, report, run_rlm
 from rlm_runtime._config import read_environment
 from rlm_runtime._sandbox.assets import prepare_assets
-from rlm_runtime._sandbox.base import SubCall
 from rlm_runtime._sandbox.deno import open_deno_sandbox
 from rlm_runtime.testing import Message, open_loopback_server
 
 _COMPARED = "on a quiet machine others take 1.15 to 4.5 s for one step, cold"
-
-
-class _NoCalls:
-    """Code of a measurement that asks the host for nothing."""
-
-    async def llm_query(self, call: SubCall) -> object:
-        raise AssertionError(call)
-
-    async def final(self, answer: object) -> None:
-        raise AssertionError(answer)
-
-    def limits(self) -> dict[str, int | float | None]:
-        return {}
 
 
 async def _sandboxes(n: int) -> list[Row]:
@@ -40,7 +26,7 @@ async def _sandboxes(n: int) -> list[Row]:
     times: dict[str, list[float]] = {"ready": [], "first cell": [], "next cell": [], "closed": []}
     for _ in range(n):
         marks = [time.perf_counter()]
-        async with open_deno_sandbox(assets, _NoCalls(), memory_mb=512) as sandbox:
+        async with open_deno_sandbox(assets, NoCalls(), memory_mb=512) as sandbox:
             marks.append(time.perf_counter())
             for _ in range(2):
                 await sandbox.execute("1 + 1")
