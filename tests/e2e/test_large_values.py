@@ -148,6 +148,25 @@ print(call.done(), digest(await call))
     assert await run(shared, f"import time\n{code}") == "False " + digest(LARGE)
 
 
+async def test_an_interrupt_behind_a_large_payload_strikes(shared: DenoSandbox) -> None:
+    await run(shared, "kept = 5")
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(interrupt_once_it_spins, shared)
+            code = "call = llm_query('text')\nprint('spins')\nwhile True: pass"
+            result = await shared.execute(code)
+    assert result.interrupted and result.stdout == "spins\n"
+    assert await run(shared, "print(kept, digest(await llm_query('text')))") == "5 " + digest(LARGE)
+
+
+async def interrupt_once_it_spins(sandbox: DenoSandbox) -> None:
+    while not sandbox.output_so_far().stdout:  # noqa: ASYNC110 - nothing tells of output
+        await anyio.sleep(0.01)
+    # The answer fills the pipe, and nobody takes it
+    await anyio.wait_all_tasks_blocked()
+    await sandbox.interrupt()
+
+
 FULL: dict[str, Callable[[], object]] = {
     "text": lambda: "x" * 120_000_000,
     "text that grows wider than there is room": lambda: "x" * 30_000_000 + "😀",
