@@ -7,7 +7,7 @@ protocol ends the peer with a `PeerError`, and every request that is open fails 
 from __future__ import annotations
 
 import json
-import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,22 +16,19 @@ from typing import Any
 import anyio
 import anyio.abc
 
+from rlm_runtime._frames import FrameLimits, FrameReader, PeerClosedError, PeerError
 from rlm_runtime._groups import unwrapped
 from rlm_runtime._payload import Payload as Payload
 from rlm_runtime._payload import Text as Text
 
-_HEADER = re.compile(rb"Content-Length: (\d{1,15})\r\n(?:Payload-Length: (\d{1,15})\r\n)?\r\n")
-_HEADER_START = b"Content-Length: "
-_HEADER_BYTES = 256
 _MAX_OPEN = 10_000
+_MEMBERS = {"jsonrpc", "id", "method", "params", "result", "error", "payload"}
+# What comes in may take half of the event loop's time, in slices of this length
+_SLICE_SECONDS = 0.005
 
 _Frame = tuple[bytes, Payload | Text | None]
 
 Params = dict[str, Any]
-
-
-class PeerError(Exception):
-    """The other end is gone, or does not keep to the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,74 +54,6 @@ OnRequest = Callable[[str, Params, Payload | None], Awaitable[Reply]]
 """Serves a request, in a task of its own; raises `RequestError` to fail it."""
 OnNotification = Callable[[str, Params], None]
 """Takes a notification, in the order of arrival."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameLimits:
-    """How much the other end may send, in bytes."""
-
-    json: int = 2 << 20
-    """Of JSON in one frame."""
-    payload: int = 4 << 30
-    """Of payload in one frame."""
-    held: int = 4 << 30
-    """Of payloads whose requests are being served; nothing is read while there are more."""
-
-
-class FrameReader:
-    """Reads frames from a byte stream."""
-
-    def __init__(self, stream: anyio.abc.ByteReceiveStream, limits: FrameLimits) -> None:
-        self._stream = stream
-        self._limits = limits
-        self._buffer = bytearray()
-
-    async def read(self) -> tuple[bytes, bytearray | None] | None:
-        """Read the JSON and the payload of the next frame; None at the end of the stream.
-
-        Raises:
-            PeerError: What comes is not a frame, or is too large.
-        """
-        while (end := self._buffer.find(b"\r\n\r\n", 0, _HEADER_BYTES)) < 0:
-            # Stray output shows at its first bytes, whether or not more follows
-            start = self._buffer[: len(_HEADER_START)]
-            if len(self._buffer) >= _HEADER_BYTES or not _HEADER_START.startswith(start):
-                raise PeerError(f"Cannot read a frame: bad header {bytes(self._buffer[:60])!r}")
-            if not await self._fill():
-                if self._buffer:
-                    raise PeerError("Cannot read a frame: the stream ended inside of a header")
-                return None
-        match = _HEADER.fullmatch(self._buffer, 0, end + 4)
-        if match is None:
-            raise PeerError(f"Cannot read a frame: bad header {bytes(self._buffer[:60])!r}")
-        sizes = [None if size is None else int(size) for size in match.groups()]
-        # A match holds the buffer, which could not shrink
-        del match
-        del self._buffer[: end + 4]
-        text = await self._take(sizes[0] or 0, self._limits.json)
-        payload = None if sizes[1] is None else await self._take(sizes[1], self._limits.payload)
-        return bytes(text), payload
-
-    async def _fill(self) -> bool:
-        try:
-            self._buffer += await self._stream.receive()
-        except (anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError, OSError):
-            return False
-        return True
-
-    async def _take(self, size: int, limit: int) -> bytearray:
-        if size > limit:
-            raise PeerError(f"Cannot read a frame: {size} bytes, the limit is {limit}")
-        # Memory follows what has arrived, not what the header promised
-        while len(self._buffer) < size:
-            if not await self._fill():
-                raise PeerError("Cannot read a frame: the stream ended inside of it")
-        if len(self._buffer) == size:
-            taken, self._buffer = self._buffer, bytearray()
-        else:
-            taken = self._buffer[:size]
-            del self._buffer[:size]
-        return taken
 
 
 class _Pending:
@@ -170,6 +99,7 @@ class Peer:
         self._next_id = 0
         self._pending: dict[int, _Pending] = {}
         self._abandoned: set[int] = set()
+        self._paid_until = 0.0
         self._served: dict[int, anyio.CancelScope] = {}
         self._lost: PeerError | None = None
         self._ended = anyio.Event()
@@ -220,14 +150,14 @@ class Peer:
 
     async def run(self) -> None:
         """Serve until the other end is gone or breaks the protocol; then fail what is open."""
-        lost = PeerError("The other end has closed the connection")
+        lost: PeerError = PeerClosedError("The other end has closed the connection")
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._write)
                 try:
-                    while (frame := await self._reader.read()) is not None:
-                        self._receive(*frame, tasks)
+                    while await self._receive_next(tasks):
                         await self._wait_for_room()
+                        await self._give_way()
                 except PeerError as exc:
                     # Set before the writer stops, so that a sender learns the reason
                     lost = self._lost = exc
@@ -240,11 +170,30 @@ class Peer:
             for pending in self._pending.values():
                 pending.settle(lost)
 
+    async def _receive_next(self, tasks: anyio.abc.TaskGroup) -> bool:
+        """Take a frame, and keep nothing of it; tell whether there was one."""
+        frame = await self._reader.read()
+        if frame is None:
+            return False
+        started = time.monotonic()
+        self._receive(*frame, tasks)
+        spent = time.monotonic() - started
+        self._paid_until = max(self._paid_until, started) + 2 * spent
+        return True
+
+    async def _give_way(self) -> None:
+        """Leave the event loop to others where messages come without end."""
+        owed = self._paid_until - time.monotonic()
+        if owed > _SLICE_SECONDS:
+            await anyio.sleep(owed)
+
     def _receive(self, text: bytes, data: bytearray | None, tasks: anyio.abc.TaskGroup) -> None:
         message = _parse(text)
         payload = _payload(message, data)
         number, method = message.get("id"), message.get("method")
         params = message.get("params", {})
+        if not message.keys() <= _MEMBERS:
+            raise PeerError("Cannot take a message: it has members that no message has")
         if not isinstance(params, dict):
             raise PeerError("Cannot take a message: its params are not an object")
         if method is None:
@@ -256,11 +205,12 @@ class Peer:
         elif type(number) is not int or number in self._served:
             raise PeerError("Cannot serve a request: its id is not a new number")
         elif len(self._served) >= _MAX_OPEN:
-            raise PeerError(f"Cannot serve request {number}: {_MAX_OPEN} are open")
+            raise PeerError(f"Cannot serve request {_short(number)}: {_MAX_OPEN} are open")
         else:
             scope = self._served[number] = anyio.CancelScope()
-            self._held += 0 if payload is None else len(payload.data)
-            tasks.start_soon(self._serve, number, method, params, payload, scope)
+            size = len(text) + (0 if payload is None else len(payload.data))
+            self._held += size
+            tasks.start_soon(self._serve, number, method, params, payload, size, scope)
 
     def _settle(self, message: Params, payload: Payload | None) -> None:
         number = message.get("id")
@@ -271,7 +221,7 @@ class Peer:
             self._abandoned.discard(number)
             return
         if number not in self._pending:
-            raise PeerError(f"Cannot take reply {number}: no such request is open")
+            raise PeerError(f"Cannot take reply {_short(number)}: no such request is open")
         match message:
             case {"error": {"message": str(text), **rest}}:
                 details = rest.get("data")
@@ -289,26 +239,32 @@ class Peer:
         method: str,
         params: Params,
         payload: Payload | None,
+        size: int,
         scope: anyio.CancelScope,
     ) -> None:
         try:
             with scope:
-                try:
-                    reply = await self._handle(method, params, payload)
-                    await self._send({"id": number, "result": reply.result}, reply.payload)
-                except RequestError as exc:
-                    error = {"code": -32000, "message": str(exc), "data": exc.data or {}}
-                    await self._send({"id": number, "error": error}, exc.payload)
+                outcome = self._outcome(method, params, payload, size)
+                # Neither it nor an error's traceback is held while the reply waits to be sent
+                del params, payload
+                members, returned = await outcome
+                await self._send({"id": number, **members}, returned)
         except PeerError:
             # Gone while it was served: run() tells those who wait
             return
         finally:
             del self._served[number]
 
-    async def _handle(self, method: str, params: Params, payload: Payload | None) -> Reply:
-        size = 0 if payload is None else len(payload.data)
+    async def _outcome(
+        self, method: str, params: Params, payload: Payload | None, size: int
+    ) -> tuple[Params, Payload | None]:
+        """Serve a request; return what its reply says."""
         try:
-            return await self._on_request(method, params, payload)
+            reply = await self._on_request(method, params, payload)
+            return {"result": reply.result}, reply.payload
+        except RequestError as exc:
+            error = {"code": -32000, "message": str(exc), "data": exc.data or {}}
+            return {"error": error}, exc.payload
         finally:
             # Before the reply is sent: the other end may be unable to take it until it is read from
             self._held -= size
@@ -351,12 +307,17 @@ def _parse(text: bytes) -> Params:
     return message
 
 
+def _short(number: int) -> str:
+    return str(number)[:40]
+
+
 def _payload(message: Params, data: bytearray | None) -> Payload | None:
     match message.get("payload"), data:
         case None, None:
             return None
-        case {"kind": "utf8" | "bytes" | "value" as kind}, bytearray():
-            return Payload(kind, data)
+        case {"at": str(), "kind": "utf8" | "bytes" | "value" as kind, **rest}, bytearray():
+            if not rest:
+                return Payload(kind, data)
     raise PeerError("Cannot take a message: its payload is not what it says")
 
 

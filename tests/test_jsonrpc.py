@@ -10,15 +10,13 @@ from typing import Any
 import anyio
 import pytest
 
+from rlm_runtime._frames import FrameLimits, FrameReader, PeerError
 from rlm_runtime._jsonrpc import (
-    FrameLimits,
-    FrameReader,
     OnNotification,
     OnRequest,
     Params,
     Payload,
     Peer,
-    PeerError,
     Reply,
     RequestError,
     open_peer,

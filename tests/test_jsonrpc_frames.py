@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlm_runtime._jsonrpc import FrameLimits, FrameReader, PeerError
+from rlm_runtime._frames import FrameLimits, FrameReader, PeerError
 from tests.pipes import Pipe, frame
 
 pytestmark = pytest.mark.anyio
@@ -78,7 +78,7 @@ async def test_stray_output_is_refused_before_anything_follows_it() -> None:
 
 @pytest.mark.parametrize("size", [5, 25, 30, 50])
 async def test_an_end_inside_of_a_frame_is_an_error(size: int) -> None:
-    with pytest.raises(PeerError, match="the stream ended inside"):
+    with pytest.raises(PeerError, match="the stream ended in"):
         await read_all(frame({"a": 1}, b"abcdef")[:size], 7)
 
 
