@@ -12,13 +12,12 @@ import anyio.to_thread
 from pydantic import BaseModel, ValidationError
 
 from rlm_runtime._errors import InputError, SandboxError, SandboxStartError
+from rlm_runtime._frames import FrameLimits, PeerClosedError, PeerError
 from rlm_runtime._groups import unwrapped
 from rlm_runtime._jsonrpc import (
-    FrameLimits,
     Params,
     Payload,
     Peer,
-    PeerError,
     Reply,
     RequestError,
     Text,
@@ -33,17 +32,19 @@ from rlm_runtime._sandbox.base import (
     SubCall,
     SubCallError,
 )
+from rlm_runtime._sandbox.intake import Intake
 from rlm_runtime._sandbox.messages import (
     PROTOCOL,
     Cancel,
     Execution,
     Fatal,
     LLMQuery,
+    Nothing,
     Output,
     Ready,
 )
 from rlm_runtime._sandbox.transcript import Transcript
-from rlm_runtime._values import MalformedValueError, UnsendableError, decode, encode
+from rlm_runtime._values import MalformedValueError, UnsendableError, encode
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -52,8 +53,9 @@ _PAGES_PER_MB = 16
 _RLIMIT_DATA_EXTRA_MB = 1280
 _RLIMIT_DATA_SHARE = 4 / 3
 _START_SECONDS = 60.0
-_THREAD_BYTES = 1 << 20
 _LAST_WORDS_SECONDS = 1.0
+# Pointers are twice as long here as they are in the sandbox
+_HELD_SHARE = 2
 # The worker stands still for this text in 64 KiB, and JSON takes up to 12 bytes for a character
 _MAX_REASON_CHARS = 5_000
 
@@ -96,8 +98,11 @@ def command(assets: Assets, memory_mb: int) -> list[str]:
 class DenoSandbox:
     """The `Sandbox` protocol over a peer; `open_deno_sandbox` makes it."""
 
-    def __init__(self, calls: HostCalls) -> None:
+    def __init__(self, calls: HostCalls, *, memory_mb: int) -> None:
         self._calls = calls
+        # Apart, so that an answer does not wait for what sub-calls hold
+        self._arguments = Intake(memory_mb * _HELD_SHARE << 20)
+        self._answers = Intake(memory_mb * _HELD_SHARE << 20)
         self._ready = anyio.Event()
         self._problem: str | None = None
         self._stdout = Transcript()
@@ -179,10 +184,13 @@ class DenoSandbox:
                 case "llm_query", Payload():
                     return await self._llm_query(self._validate(LLMQuery, params), payload)
                 case "final", Payload():
-                    await self._calls.final(await _unpack(payload))
+                    self._validate(Nothing, params)
+                    async with self._answers.value(payload) as answer:
+                        await self._calls.final(answer)
                     # Accepted: the process ends while its code stands still
                     await anyio.sleep_forever()
                 case "limits", None:
+                    self._validate(Nothing, params)
                     return Reply(self._calls.limits())
         except AnswerRejectedError as exc:
             raise RequestError(str(exc)[:_MAX_REASON_CHARS]) from None
@@ -215,17 +223,10 @@ class DenoSandbox:
             self._lose(str(exc))
 
     async def _llm_query(self, params: LLMQuery, payload: Payload) -> Reply:
-        match await _unpack(payload):
-            case [str(prompt)]:
-                call = SubCall(prompt=prompt, model=params.model, recursive=params.recursive)
-            case [str(prompt), context]:
-                call = SubCall(
-                    prompt=prompt, context=context, model=params.model, recursive=params.recursive
-                )
-            case _:
-                raise SandboxError("it made a sub-call that is not one")
         try:
-            return Reply({}, await _pack(await self._calls.llm_query(call), "result.value"))
+            async with self._arguments.value(payload) as given:
+                answer = await self._calls.llm_query(_sub_call(params, given))
+            return Reply({}, await _pack(answer, "result.value"))
         except UnsendableError as exc:
             raise RequestError(str(exc), data={"stop_reason": "error"}) from exc
         except SubCallError as exc:
@@ -262,10 +263,14 @@ class DenoSandbox:
         if self._problem is not None:
             return self._problem
         reason = str(lost)
+        if not isinstance(lost, PeerClosedError):
+            # It lives on and says what it must not; its status would be that of this
+            self._process.kill()
         # Its last words come with its end
         with anyio.move_on_after(_LAST_WORDS_SECONDS):
             status = await self._process.wait()
-            reason = f"{reason}; its process ended with status {status}"
+            if isinstance(lost, PeerClosedError):
+                reason = f"{reason}; its process ended with status {status}"
         words = self._process.stderr_tail()
         self._problem = self._problem or (f"{reason} ({words[-500:]})" if words else reason)
         return self._problem
@@ -283,18 +288,15 @@ async def _pack(value: object, at: str) -> Payload | Text:
     return Payload("value", await anyio.to_thread.run_sync(encode, value), at)
 
 
-async def _unpack(payload: Payload) -> object:
-    match payload.kind:
-        case "utf8":
-            try:
-                return payload.data.decode("utf-8", "surrogatepass")
-            except UnicodeDecodeError as exc:
-                raise MalformedValueError(f"its text is not UTF-8: {exc.reason}") from exc
-        case "bytes":
-            return bytes(payload.data)
-    if len(payload.data) < _THREAD_BYTES:
-        return decode(payload.data)
-    return await anyio.to_thread.run_sync(decode, payload.data)
+def _sub_call(params: LLMQuery, given: object) -> SubCall:
+    match given:
+        case [str(prompt)]:
+            context = None
+        case [str(prompt), context]:
+            pass
+        case _:
+            raise SandboxError("it made a sub-call that is not one")
+    return SubCall(prompt=prompt, context=context, model=params.model, recursive=params.recursive)
 
 
 @asynccontextmanager
@@ -306,7 +308,7 @@ async def open_deno_sandbox(
     Raises:
         SandboxStartError: It cannot be started.
     """
-    sandbox = DenoSandbox(calls)
+    sandbox = DenoSandbox(calls, memory_mb=memory_mb)
     data_bytes = int(memory_mb * _RLIMIT_DATA_SHARE + _RLIMIT_DATA_EXTRA_MB) << 20
     rlimits = {resource.RLIMIT_DATA: data_bytes, resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
     try:

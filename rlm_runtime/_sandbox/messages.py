@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 PROTOCOL = 1
+
+# 100 characters, each written as an escape
+_Label = Annotated[str, Field(max_length=1000)]
 
 
 class _Message(BaseModel):
@@ -40,6 +43,10 @@ class Fatal(_Message):
     message: str = Field(max_length=10_000)
 
 
+class Nothing(_Message):
+    """Params of `final` and `limits`: they are asked in the name of the node that asks."""
+
+
 class LLMQuery(_Message):
     """Params of `llm_query`."""
 
@@ -52,5 +59,5 @@ class Execution(_Message):
 
     error: str | None = Field(max_length=200_000)
     interrupted: bool
-    pending: list[str] = Field(max_length=20)
-    variables: list[str] = Field(max_length=200)
+    pending: list[_Label] = Field(max_length=20)
+    variables: list[_Label] = Field(max_length=200)
