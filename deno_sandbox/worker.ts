@@ -6,6 +6,7 @@ import { endCell, signalBuffer } from "./signals.ts";
 
 const post = self.postMessage.bind(self);
 const MOST_CHARS = 100_000;
+let write = (text: string) => notify("output", { stream: "stderr", text, omitted: 0 });
 
 self.onmessage = async ({ data }: MessageEvent<Start>) => {
   const { assets, snapshot, tzdata, replies, signals } = data;
@@ -18,7 +19,18 @@ self.onmessage = async ({ data }: MessageEvent<Start>) => {
   await Deno.permissions.revoke({ name: "read" });
   pyodide.setInterruptBuffer(signalBuffer(signals));
   const over = endCell.bind(null, signals);
-  const [receive, take] = start(send, ask.bind(null, replies), over, copyText(pyodide));
+  const blocking = ask.bind(null, replies);
+  const [receive, take, writeStderr] = start(send, blocking, over, copyText(pyodide));
+  const writeDirectly = write;
+  write = (text) => {
+    try {
+      writeStderr(text);
+    } catch (error) {
+      // What Python raises is for the code that prints; Pyodide has died of anything else
+      if (error instanceof pyodide.ffi.PythonError) throw error;
+      writeDirectly(text);
+    }
+  };
   self.onmessage = ({ data }: MessageEvent<Transit | Piece>) => {
     try {
       if ("json" in data) return receive(data.json, data.payload, data.size);
@@ -63,11 +75,13 @@ function ask(
   return new TextDecoder().decode(text.slice());
 }
 
-/** Sends what JavaScript prints to the host as output: a console writes to stdout, the wire. */
+/** Makes what JavaScript prints output, within the bounds of Python's: a console writes to the wire. */
 function captureConsole(): void {
   const print = (...values: unknown[]) => {
-    const text = `${values.map(String).join(" ").slice(0, MOST_CHARS)}\n`;
-    notify("output", { stream: "stderr", text: text.toWellFormed(), omitted: 0 });
+    const text = values.map(String).join(" ");
+    const rest = text.length - MOST_CHARS;
+    const gap = rest > 0 ? `\n… ${rest} characters left out …` : "";
+    write(`${text.slice(0, MOST_CHARS)}${gap}\n`.toWellFormed());
   };
   globalThis.console = new Proxy(globalThis.console, { get: () => print });
 }

@@ -65,7 +65,11 @@ def _receivers(host: Host, copy: Copy) -> tuple[Any, Any]:
 
 
 def start(send: Any, ask: Any, over: Any, copy: Copy) -> Any:
-    """Begin, with the functions that reach the main thread; return what takes its messages."""
+    """Begin, with the functions that reach the main thread.
+
+    Return what takes its messages, what takes the pieces of a payload that comes by itself, and what
+    takes the text that JavaScript prints.
+    """
     # Not there while the snapshot is built
     from pyodide import ffi
 
@@ -92,4 +96,4 @@ def start(send: Any, ask: Any, over: Any, copy: Copy) -> Any:
     signal.signal(signal.SIGINT, strike)
     _settle_loop(host.loop, host.stopper)
     host.announce()
-    return ffi.to_js(_receivers(host, copy))
+    return ffi.to_js((*_receivers(host, copy), host.stderr.write))

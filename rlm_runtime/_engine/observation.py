@@ -8,6 +8,7 @@ from rlm_runtime._excerpt import excerpt
 from rlm_runtime._sandbox.base import ExecutionResult
 
 _CHARS_PER_BLOCK = 300
+_PENDING_CHARS = 2000
 
 
 def observe(results: Sequence[ExecutionResult], max_chars: int) -> str:
@@ -26,7 +27,8 @@ def observe(results: Sequence[ExecutionResult], max_chars: int) -> str:
             parts.append(f"Block {number}:")
         parts += _sections(result, allowance)
     if results[-1].pending:
-        parts.append(f"Still running, not awaited yet: {', '.join(results[-1].pending)}")
+        names = excerpt(", ".join(results[-1].pending), _PENDING_CHARS)
+        parts.append(f"Still running, not awaited yet: {names}")
     return "\n\n".join(parts)
 
 
