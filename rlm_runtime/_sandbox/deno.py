@@ -136,7 +136,11 @@ class DenoSandbox:
             reply = await self._request("execute", {"cell": self._cells}, payload)
         except RequestError as exc:
             raise SandboxError(f"The sandbox is lost: it refused to run code: {exc}") from exc
-        result = self._validate(Execution, reply.result)
+        try:
+            result = self._validate(Execution, reply.result)
+        except SandboxError as exc:
+            self._lose(str(exc))
+            raise SandboxError(f"The sandbox is lost: {exc}") from exc
         output = self.output_so_far()
         self._stdout, self._stderr = Transcript(), Transcript()
         return ExecutionResult(
