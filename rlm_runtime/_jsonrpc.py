@@ -175,10 +175,9 @@ class Peer:
         frame = await self._reader.read()
         if frame is None:
             return False
-        # Of the thread's own time, which is the event loop's
-        started, busy = time.monotonic(), time.thread_time()
+        started = time.monotonic()
         self._receive(*frame, tasks)
-        spent = time.thread_time() - busy
+        spent = time.monotonic() - started
         self._paid_until = max(self._paid_until, started) + 2 * spent
         return True
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import time
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from rlm_runtime._frames import FrameLimits, FrameReader, PeerError
@@ -37,6 +40,11 @@ def reply(number: int, **members: object) -> bytes:
 
 async def refuse(method: str, params: Params, payload: Payload | None) -> Reply:
     raise RequestError(f"no {method}")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - the peer tells nobody
+        await anyio.sleep(0.001)
 
 
 def ignore(method: str, params: Params) -> None:
@@ -182,8 +190,9 @@ async def by_hand(
             yield peer, far
 
 
-def request(**members: object) -> bytes:
-    return frame({"jsonrpc": "2.0", "method": "m", **members})
+def request(*, data: int | None = None, **members: object) -> bytes:
+    payload = None if data is None else bytes(data)
+    return frame({"jsonrpc": "2.0", "method": "m", **members}, payload)
 
 
 BREAKS: dict[str, tuple[bytes, str]] = {
@@ -198,6 +207,11 @@ BREAKS: dict[str, tuple[bytes, str]] = {
     "100,000 levels": (frame(b"[" * 100_000 + b"]" * 100_000), "not JSON"),
     "100,000 levels of objects": (frame(b'{"":' * 100_000), "not JSON"),
     "no object": (frame([1]), "not JSON-RPC 2.0"),
+    "a member that no message has": (request(node=0), "members that no message has"),
+    "a payload that names more": (
+        request(payload={"at": "x", "kind": "utf8", "node": 0}, data=1),
+        "payload is not what",
+    ),
     "no version": (frame({"method": "x"}), "not JSON-RPC 2.0"),
     "another version": (frame({"jsonrpc": 2.0, "method": "x"}), "not JSON-RPC 2.0"),
     "params that are a list": (request(params=[1]), "params are not an object"),
@@ -301,7 +315,7 @@ async def test_notifications_are_taken_in_order() -> None:
     heard: list[object] = []
     async with by_hand(on_notification=lambda _, params: heard.append(params["n"])) as (_, far):
         far.to_peer.feed(b"".join(request(params={"n": n}) for n in range(50)))
-        await anyio.wait_all_tasks_blocked()
+        await until(lambda: len(heard) >= 50)
     assert heard == list(range(50))
 
 
@@ -329,7 +343,56 @@ async def test_the_end_of_the_block_ends_what_is_open() -> None:
     assert sorted(ended) == ["asked", "served"]
 
 
-# What it holds
+# What it holds, and what it leaves to others
+
+
+@pytest.mark.parametrize("method", ["answer", "fail"])
+async def test_what_was_served_is_not_held_while_the_reply_waits(method: str) -> None:
+    served: list[int] = []
+
+    async def serve(method: str, params: Params, payload: Payload | None) -> Reply:
+        served.append(len(params["text"]))
+        if method == "fail":
+            raise RequestError("no")
+        return Reply({})
+
+    # The far end never reads, so that no reply can go
+    there, back = Pipe(room=1 << 22), Pipe(room=1)
+    about = {"at": "params.value", "kind": "bytes"}
+    tracemalloc.start()
+    try:
+        async with open_peer(there, back, on_request=serve, on_notification=ignore, limits=LIMITS):
+            for number in range(20):
+                params = {"text": "x" * 500_000}
+                await there.send(
+                    request(id=number, method=method, params=params, payload=about, data=2_000_000)
+                )
+            with anyio.fail_after(10):
+                await until(lambda: len(served) >= 20)
+            await anyio.wait_all_tasks_blocked()
+            assert tracemalloc.get_traced_memory()[0] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+async def test_messages_without_end_leave_turns_to_others() -> None:
+    taken = most = 0
+
+    def burn(method: str, params: Params) -> None:
+        nonlocal taken
+        taken += 1
+        until = time.thread_time() + 0.002
+        while time.thread_time() < until:
+            pass
+
+    async with by_hand(on_notification=burn) as (_, far):
+        far.to_peer.feed(request() * 100)
+        while taken < 100:
+            before = taken
+            await anyio.lowlevel.checkpoint()
+            most = max(most, taken - before)
+    # Each takes 2 ms, and a slice has 5
+    assert 0 < most <= 5
 
 
 async def test_it_reads_no_further_while_it_holds_too_much() -> None:
@@ -349,8 +412,9 @@ async def test_it_reads_no_further_while_it_holds_too_much() -> None:
                 about = {"at": "params.value", "kind": "bytes"}
                 message = {"jsonrpc": "2.0", "id": number, "method": f"m{number}", "payload": about}
                 await there.send(frame(message, b"x" * 600))
+            await until(lambda: len(begun) >= 2)
             await anyio.wait_all_tasks_blocked()
             assert begun == ["m0", "m1"]
             go_on.set()
-            await anyio.wait_all_tasks_blocked()
+            await until(lambda: len(begun) >= 4)
             assert begun == ["m0", "m1", "m2", "m3"]

@@ -98,3 +98,7 @@ def test_blocks_too_many_to_tell_apart_are_shown_as_one() -> None:
         f"{out}\n\nstderr:\nwarning\n\nerror:\n{ERROR}"
         "\n\nStill running, not awaited yet: llm_query('b')"
     )
+
+
+def test_names_of_open_sub_calls_are_cut_too() -> None:
+    assert len(observe([ran("x", pending=("y" * 1000,) * 20)], 8000)) < 2200

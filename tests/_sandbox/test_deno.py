@@ -67,7 +67,7 @@ def assert_none_left(folder: Path) -> None:
     ("name", "said", "message"),
     [
         ("exits_at_once", b"", "closed the connection; its process ended with status 3 .*licence"),
-        ("prints_garbage", b"", "bad header b'Loading"),
+        ("prints_garbage", b"", "bad header b'Loading.* \\(warming up\\)"),
         ("plays_sandbox", note("ready", protocol=2, python="3"), "it speaks protocol 2, not 1"),
         ("plays_sandbox", note("ready", protocol="1"), "it sent a malformed Ready"),
         ("plays_sandbox", note("fatal", message="no room"), "no room"),
@@ -120,6 +120,17 @@ BAD: dict[str, tuple[bytes, str]] = {
     "an answer of no text": (ask("final", b"\xff", kind="utf8"), "its text is not UTF-8"),
     "an answer without payload": (ask("final"), "unknown request 'final'"),
     "limits with a payload": (ask("limits", b""), "unknown request 'limits'"),
+    "an answer for another node": (ask("final", encode(1), node=0), "malformed Nothing"),
+    "limits of another node": (ask("limits", node=0), "malformed Nothing"),
+    "an answer too large to hold": (
+        ask("final", encode([[]] * 1_000_000)),
+        "a value that takes more than 128 MiB",
+    ),
+    "a sub-call too large to hold": (
+        ask("llm_query", encode(["p", [[]] * 1_000_000]), **PLAIN),
+        "a value that takes more than 128 MiB",
+    ),
+    "a label without end": (result(0, DONE | {"pending": ["x" * 2_000]}), "malformed Execution"),
     "a malformed result": (result(0, {"error": None}), "malformed Execution"),
     "a result of null": (result(0, None), "malformed Execution"),
     "a refusal": (
@@ -141,6 +152,18 @@ async def test_what_breaks_the_protocol_loses_the_sandbox(
     assert not isinstance(caught.value, SandboxStartError)
     assert calls.calls == [] and calls.answers == []
     assert_none_left(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["garbage", "broken JSON", "a reply to another request"])
+async def test_one_that_breaks_the_protocol_is_dead_when_it_is_told(
+    tmp_path: Path, name: str
+) -> None:
+    said, message = BAD[name]
+    async with pretending(tmp_path, "plays_sandbox", READY, said) as sandbox:
+        with pytest.raises(SandboxError, match=message):
+            await sandbox.execute("code")
+        # Its last words are not waited for while it lives
+        assert not psutil.pid_exists(sandbox.pid)
 
 
 async def test_the_end_of_the_process_is_told_with_its_last_words(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from rlm_runtime._sandbox.messages import Cancel, Execution, Fatal, LLMQuery, Output, Ready
+from rlm_runtime._sandbox.messages import Cancel, Execution, Fatal, LLMQuery, Nothing, Output, Ready
 
 READY = {"protocol": 1, "python": "3.14"}
 OUTPUT = {"stream": "stdout", "text": "x", "omitted": 0}
@@ -25,6 +25,7 @@ EXECUTION = {"error": None, "interrupted": False, "pending": ["a"], "variables":
         (LLMQuery, {"model": "fast", "recursive": True}),
         (Execution, EXECUTION),
         (Execution, EXECUTION | {"error": "Traceback", "interrupted": True}),
+        (Nothing, {}),
     ],
 )
 def test_what_the_protocol_allows_is_taken(model: type[BaseModel], params: dict[str, Any]) -> None:
@@ -62,6 +63,9 @@ FORGED: list[tuple[type[BaseModel], object]] = [
     (Execution, EXECUTION | {"pending": [1]}),
     (Execution, EXECUTION | {"pending": ["x"] * 21}),
     (Execution, EXECUTION | {"variables": ["x"] * 201}),
+    (Execution, EXECUTION | {"pending": ["x" * 1001]}),
+    (Execution, EXECUTION | {"variables": ["x" * 1001]}),
+    (Nothing, {"node": 0}),
     (Execution, EXECUTION | {"variables": {"x": 1}}),
     (Execution, "ok"),
     (Execution, None),
