@@ -179,7 +179,7 @@ async def by_hand(
     on_request: OnRequest = refuse, on_notification: OnNotification = ignore
 ) -> AsyncIterator[tuple[Peer, Far]]:
     far = Far()
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with open_peer(
             far.to_peer,
             far.from_peer,

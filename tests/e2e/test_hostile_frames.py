@@ -40,7 +40,7 @@ def call(number):
     data = (5).to_bytes(8, "big") + b'["p"]'
     return frame(data, method="llm_query", id=number, params=params, payload=about)
 """
-DONE: dict[str, object] = {"error": None, "pending": [], "variables": []}
+DONE: dict[str, object] = {"error": None, "interrupted": False, "pending": [], "variables": []}
 STOPPED = "ran for more than 5 seconds|Interrupt"
 STAY = "\nawait asyncio.sleep(60)"
 
