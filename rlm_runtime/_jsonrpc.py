@@ -257,7 +257,7 @@ class Peer:
 
     async def _outcome(
         self, method: str, params: Params, payload: Payload | None, size: int
-    ) -> tuple[Params, Payload | None]:
+    ) -> tuple[Params, Payload | Text | None]:
         """Serve a request; return what its reply says."""
         try:
             reply = await self._on_request(method, params, payload)

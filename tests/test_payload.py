@@ -7,17 +7,9 @@ import tracemalloc
 import anyio
 import pytest
 
-from rlm_runtime._jsonrpc import (
-    FrameLimits,
-    FrameReader,
-    Params,
-    Payload,
-    Reply,
-    RequestError,
-    Text,
-    open_peer,
-)
-from rlm_runtime._payload import PIECE_BYTES, PIECE_CHARS
+from rlm_runtime._frames import FrameLimits, FrameReader
+from rlm_runtime._jsonrpc import Params, Reply, RequestError, open_peer
+from rlm_runtime._payload import PIECE_BYTES, PIECE_CHARS, Payload, Text
 from tests.pipes import Pipe
 
 TEXTS: dict[str, str] = {

@@ -67,8 +67,8 @@ def _receivers(host: Host, copy: Copy) -> tuple[Any, Any]:
 def start(send: Any, ask: Any, over: Any, copy: Copy) -> Any:
     """Begin, with the functions that reach the main thread.
 
-    Return what takes its messages, what takes the pieces of a payload that comes by itself, and what
-    takes the text that JavaScript prints.
+    Return what takes its messages, what takes the pieces of a payload that comes by itself, and
+    what takes the text that JavaScript prints.
     """
     # Not there while the snapshot is built
     from pyodide import ffi

@@ -53,6 +53,7 @@ _PAGES_PER_MB = 16
 _RLIMIT_DATA_EXTRA_MB = 1280
 _RLIMIT_DATA_SHARE = 4 / 3
 _START_SECONDS = 60.0
+_THREAD_CHARS = 1 << 20
 _LAST_WORDS_SECONDS = 1.0
 # Pointers are twice as long here as they are in the sandbox
 _HELD_SHARE = 2
@@ -284,7 +285,7 @@ async def _pack(value: object, at: str) -> Payload | Text:
     match value:
         case str():
             text = str.__str__(value)
-            if text.isascii() or len(text) < _THREAD_BYTES:
+            if text.isascii() or len(text) < _THREAD_CHARS:
                 return Text(text, at)
             return await anyio.to_thread.run_sync(Text, text, at)
         case bytes() if type(value) is bytes:

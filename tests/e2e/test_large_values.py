@@ -12,7 +12,7 @@ import pytest
 
 from rlm_runtime._engine.node import memory_mb
 from rlm_runtime._errors import InputError
-from rlm_runtime._jsonrpc import FrameLimits, FrameReader
+from rlm_runtime._frames import FrameLimits, FrameReader
 from rlm_runtime._process import open_process
 from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.base import SubCall, SubCallError
