@@ -74,10 +74,12 @@ class FakeSandbox:
         self._out.seek(0)
         self._out.truncate()
         self.executed.append(code)
-        with anyio.CancelScope() as self._scope:
-            error = await self._run(code)
-        # Code may swallow that its node has ended; who waits for a reply cannot
-        await anyio.lowlevel.checkpoint()
+        try:
+            with anyio.CancelScope() as self._scope:
+                error = await self._run(code)
+        finally:
+            # Code may swallow that its node has ended; who waits for a reply cannot
+            await anyio.lowlevel.checkpoint()
         interrupted = self._scope.cancelled_caught
         return ExecutionResult(
             stdout=self._out.getvalue(),
