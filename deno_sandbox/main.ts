@@ -2,6 +2,7 @@
  * The main thread: it owns stdio and joins it to the worker that runs the Python code. It never runs
  * that code, so it always sees the end of stdin, and ends the process whatever the worker does.
  */
+import { compilePyodide } from "./compile.ts";
 import { Flow } from "./flow.ts";
 import { FrameReader, writeFrame } from "./frames.ts";
 import {
@@ -48,16 +49,19 @@ Deno.exit(0);
 
 /** Reads the files that the worker starts from, and gives up the right to read any other. */
 async function sendStart(): Promise<void> {
-  const snapshot = snapshotName ? await Deno.readFile(`${assets}/${snapshotName}`) : null;
-  const tzdata = await Deno.readFile(`${assets}/tzdata.zip`);
+  const [module, tzdata] = await Promise.all([
+    compilePyodide(assets),
+    Deno.readFile(`${assets}/tzdata.zip`),
+  ]);
   const start: Start = {
     assets,
-    snapshot: snapshot?.buffer ?? null,
+    module,
+    snapshot: snapshotName ? `${assets}/${snapshotName}` : null,
     tzdata: tzdata.buffer,
     replies,
     signals,
   };
-  worker.postMessage(start, [start.tzdata, ...(start.snapshot ? [start.snapshot] : [])]);
+  worker.postMessage(start, [start.tzdata]);
 }
 
 /** Hands every frame to the worker, until stdin ends. */

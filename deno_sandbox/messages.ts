@@ -3,7 +3,9 @@
 /** The first message to the worker: all that it needs to start. */
 export interface Start {
   readonly assets: string;
-  readonly snapshot: ArrayBuffer | null;
+  readonly module: WebAssembly.Module;
+  /** Path of the snapshot, if there is one. */
+  readonly snapshot: string | null;
   readonly tzdata: ArrayBuffer;
   readonly replies: SharedArrayBuffer;
   readonly signals: SharedArrayBuffer;

@@ -1,6 +1,7 @@
 /** The worker: it owns Pyodide, and joins the Python side of the wire to the main thread. */
 import { installBootstrap, readBootstrap } from "./bootstrap.ts";
 import { LENGTH, type Piece, type Start, STATE, TEXT, type Transit } from "./messages.ts";
+import { openSnapshot } from "./pages.ts";
 import { startPyodide } from "./pyodide.ts";
 import { endCell, signalBuffer } from "./signals.ts";
 
@@ -9,10 +10,13 @@ const MOST_CHARS = 100_000;
 let write = (text: string) => notify("output", { stream: "stderr", text, omitted: 0 });
 
 self.onmessage = async ({ data }: MessageEvent<Start>) => {
-  const { assets, snapshot, tzdata, replies, signals } = data;
+  const { assets, module, snapshot, tzdata, replies, signals } = data;
   captureConsole();
   announceEnd();
-  const pyodide = await startPyodide(assets, { _loadSnapshot: snapshot ?? undefined });
+  const file = snapshot === null ? null : Deno.openSync(snapshot);
+  const opened = file && openSnapshot((into) => file.readSync(into));
+  const pyodide = await startPyodide(assets, module, opened);
+  file?.close();
   if (snapshot === null) installBootstrap(pyodide, await readBootstrap(assets));
   pyodide.FS.writeFile("/lib/tzdata.zip", new Uint8Array(tzdata));
   const { start } = pyodide.pyimport("bootstrap.start");
