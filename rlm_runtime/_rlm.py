@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +25,7 @@ from rlm_runtime._paths import default_trace_dir
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.assets import prepare_assets
 from rlm_runtime._sandbox.base import OpenSandbox
-from rlm_runtime._sandbox.deno import open_deno_sandbox
+from rlm_runtime._sandbox.opener import SandboxOpener
 from rlm_runtime._trace import TraceWriter, new_run_id
 from rlm_runtime._types import StopReason, Usage
 
@@ -130,12 +129,13 @@ class RLM:
                 },
             )
             prompts = Prompts.load(self._prompts_dir)
+            progress = self._on_setup or (lambda line: None)
             assets = await prepare_assets(
                 self._environment.cache_dir,
                 ready=self._environment.sandbox_assets,
-                progress=self._on_setup or (lambda line: None),
+                progress=progress,
             )
-            self._parts = (models, prompts, partial(open_deno_sandbox, assets))
+            self._parts = (models, prompts, SandboxOpener(assets, progress=progress))
             self._stack = stack.pop_all()
         return self
 

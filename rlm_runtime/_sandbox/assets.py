@@ -19,8 +19,10 @@ import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -49,6 +51,10 @@ class Assets:
     folder: Path
     snapshot: str | None
     """Name of the snapshot in the folder; None starts Pyodide from its parts."""
+    problem: str | None = None
+    """Why there is no snapshot, if taking one has failed."""
+    ours: bool = False
+    """Whether the folder was made here, so that it may be repaired."""
 
 
 async def prepare_assets(
@@ -82,7 +88,18 @@ async def prepare_assets(
             f"Cannot prepare the sandbox in {str(cache)!r}: {exc.strerror}; let RLM_CACHE_DIR name"
             " a folder that can be written"
         ) from exc
-    return await anyio.to_thread.run_sync(_load, folder)
+    return await anyio.to_thread.run_sync(partial(_load, folder, ours=True))
+
+
+def drop_snapshot(assets: Assets) -> Assets:
+    """Give up a snapshot that does not start; one of a folder made here is taken anew next time."""
+    if assets.ours and assets.snapshot:
+        try:
+            (assets.folder / assets.snapshot).unlink(missing_ok=True)
+        except OSError:
+            # It cannot be repaired, so the next run finds the same
+            pass
+    return replace(assets, snapshot=None)
 
 
 def _hash(path: Path) -> str:
@@ -93,19 +110,16 @@ def _hash(path: Path) -> str:
 def _find(folder: Path) -> Assets | None:
     """Load a folder if it is there and whole."""
     try:
-        return _load(folder)
+        return _load(folder, ours=True)
     except SandboxStartError:
         return None
 
 
-def _load(folder: Path) -> Assets:
+def _load(folder: Path, *, ours: bool = False) -> Assets:
+    manifest: dict[str, Any] = {}
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
-        broken = [
-            f"{name!r} has changed"
-            for name, digest in manifest["sha256"].items()
-            if not (folder / name).is_file() or _hash(folder / name) != digest
-        ]
+        broken = [f"{name!r} has changed" for name in _changed(folder, manifest)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         broken = ["it has no readable manifest"]
     if broken:
@@ -113,8 +127,28 @@ def _load(folder: Path) -> Assets:
             f"Cannot use the sandbox assets in {str(folder)!r}: {broken[0]}; copy a ready folder"
             " of assets anew, or let RLM_SANDBOX_ASSETS name none, and it is made"
         )
-    snapshot = _SNAPSHOT if _SNAPSHOT in manifest["sha256"] else None
-    return Assets(deno=Path(find_deno_bin()), folder=folder.resolve(), snapshot=snapshot)
+    return Assets(
+        deno=Path(find_deno_bin()),
+        folder=folder.resolve(),
+        snapshot=_SNAPSHOT if _SNAPSHOT in manifest["sha256"] else None,
+        problem=manifest.get("problem"),
+        ours=ours,
+    )
+
+
+def _changed(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    return [
+        name
+        for name, digest in manifest["sha256"].items()
+        if not (folder / name).is_file() or _hash(folder / name) != digest
+    ]
+
+
+def _lacks_snapshot_only(folder: Path) -> bool:
+    try:
+        return _changed(folder, json.loads((folder / _MANIFEST).read_text())) == [_SNAPSHOT]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _version() -> str:
@@ -155,18 +189,28 @@ async def _build(cache: Path, folder: Path, progress: Progress) -> None:
     """Make the folder under a temporary name, so that it is either whole or not there."""
     temporary = _begin(cache)
     try:
-        work, made = temporary / "work", temporary / "assets"
-        shutil.copytree(data_dir("deno_sandbox"), work)
-        made.mkdir()
-        progress("Preparing the sandbox, once: fetching Pyodide from npm (14 MB)")
-        await _fetch_pyodide(cache, work)
-        await _transpile(cache, work, made)
-        await anyio.to_thread.run_sync(_fill, work, made)
+        made = temporary / "assets"
+        if await anyio.to_thread.run_sync(_lacks_snapshot_only, folder):
+            # What is there needs no network
+            await anyio.to_thread.run_sync(shutil.copytree, folder, made)
+        else:
+            progress("Preparing the sandbox, once: fetching Pyodide from npm (14 MB)")
+            await _make_parts(cache, temporary / "work", made)
         progress("Preparing the sandbox, once: taking a memory snapshot")
-        await _take_snapshot(cache, made)
-        await anyio.to_thread.run_sync(_install, made, folder)
+        problem = await _take_snapshot(cache, made)
+        if problem:
+            progress(f"Each sandbox will start 2 s slower, without a memory snapshot: {problem}")
+        await anyio.to_thread.run_sync(_install, made, folder, problem)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+async def _make_parts(cache: Path, work: Path, made: Path) -> None:
+    await anyio.to_thread.run_sync(shutil.copytree, data_dir("deno_sandbox"), work)
+    await anyio.Path(made).mkdir()
+    await _fetch_pyodide(cache, work)
+    await _transpile(cache, work, made)
+    await anyio.to_thread.run_sync(_fill, work, made)
 
 
 def _begin(cache: Path) -> Path:
@@ -177,14 +221,15 @@ def _begin(cache: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix=_BUILDING, dir=cache))
 
 
-def _install(made: Path, folder: Path) -> None:
+def _install(made: Path, folder: Path, problem: str | None) -> None:
     """Write down what was made, and put it into its place."""
     digests = {
         str(path.relative_to(made)): _hash(path)
         for path in sorted(made.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != _MANIFEST
     }
-    (made / _MANIFEST).write_text(json.dumps({"sha256": digests}, indent=1))
+    manifest = {"sha256": digests, "problem": problem}
+    (made / _MANIFEST).write_text(json.dumps(manifest, indent=1))
     if folder.exists():
         # What is there is broken, and goes with the rest of the temporary folder
         folder.rename(made.parent / "broken")
@@ -255,9 +300,15 @@ def _write_python_side(work: Path, made: Path) -> None:
                 archive.write(path, Path("tzdata") / path.relative_to(root))
 
 
-async def _take_snapshot(cache: Path, made: Path) -> None:
+async def _take_snapshot(cache: Path, made: Path) -> str | None:
+    """Take a snapshot and start from it once; return why that cannot be done, if it cannot."""
     target = made / _SNAPSHOT
     flags = ("--quiet", "--no-prompt", "--no-config", "--no-lock", "--no-remote", "--no-npm")
     rights = (f"--allow-read={made}", f"--allow-write={target}")
     script = (str(made / "snapshot.js"), str(made), str(target))
-    await _deno(cache, "taking a memory snapshot", "run", *flags, *rights, *script, cwd=made)
+    try:
+        await _deno(cache, "taking a memory snapshot", "run", *flags, *rights, *script, cwd=made)
+    except SandboxStartError as exc:
+        target.unlink(missing_ok=True)
+        return str(exc)
+    return None

@@ -5,18 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import anyio.abc
 import pytest
+from anyio.streams.text import TextReceiveStream
 
 from rlm_runtime._errors import SandboxStartError
 from rlm_runtime._paths import default_cache_dir
 from rlm_runtime._sandbox.assets import Assets, prepare_assets
 
 pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parent.parent.parent
+PREPARES = ROOT / "tests" / "children" / "prepares_assets.py"
 
 
 @pytest.fixture
@@ -138,6 +145,48 @@ async def test_two_at_once_make_the_folder_once(tmp_path: Path) -> None:
     assert await prepare_assets(tmp_path) == made[0]
     assert (made[0].folder / "main.js").stat().st_size > 0
     assert set(os.listdir(tmp_path)) == {"assets.lock", "deno", made[0].folder.name}
+
+
+async def lines_of(process: anyio.abc.Process, until: str = "") -> list[str]:
+    """Read what a child says, to its end or to a line with this text."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    rest = ""
+    async for piece in TextReceiveStream(process.stdout):
+        *whole, rest = (rest + piece).split("\n")
+        lines += whole
+        if until and any(until in line for line in lines):
+            break
+    return lines
+
+
+@pytest.mark.deno
+@pytest.mark.usefixtures("assets")
+async def test_a_build_that_is_killed_is_taken_over_by_the_process_that_waits(
+    tmp_path: Path,
+) -> None:
+    fetched = default_cache_dir() / "deno"
+    if fetched.is_dir():
+        (tmp_path / "deno").symlink_to(fetched)
+    command = [sys.executable, str(PREPARES), str(tmp_path)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    async with (
+        await anyio.open_process(command, env=env) as first,
+        await anyio.open_process(command, env=env) as second,
+    ):
+        # Only one of the two can have begun
+        builder, waiter = first, second
+        if "Another" in (await lines_of(first, until=" "))[0]:
+            builder, waiter = second, first
+        else:
+            await lines_of(second, until="Another process")
+        await lines_of(builder, until="taking a memory snapshot")
+        builder.send_signal(signal.SIGKILL)
+        assert await builder.wait() == -9
+        assert (await lines_of(waiter))[-1] == "snapshot.bin"
+        assert await waiter.wait() == 0
+    made = await prepare_assets(tmp_path, progress=pytest.fail)
+    assert set(os.listdir(tmp_path)) == {"assets.lock", "deno", made.folder.name}
 
 
 @pytest.mark.deno

@@ -1,0 +1,59 @@
+"""Opens sandboxes in the fastest way that works on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+
+from rlm_runtime._errors import SandboxStartError
+from rlm_runtime._sandbox.assets import Assets, Progress, drop_snapshot
+from rlm_runtime._sandbox.base import HostCalls
+from rlm_runtime._sandbox.deno import DenoSandbox, open_deno_sandbox
+
+
+class SandboxOpener:
+    """Opens sandboxes from the snapshot, and without it once it has turned out to be broken."""
+
+    def __init__(self, assets: Assets, *, progress: Progress) -> None:
+        self._assets = assets
+        self._progress = progress
+
+    @asynccontextmanager
+    async def __call__(self, calls: HostCalls, *, memory_mb: int) -> AsyncIterator[DenoSandbox]:
+        """Open a sandbox for the length of the block.
+
+        Raises:
+            SandboxStartError: It cannot be started in either way.
+        """
+        async with AsyncExitStack() as stack:
+            yield await self._open(stack, calls, memory_mb)
+
+    async def _open(self, stack: AsyncExitStack, calls: HostCalls, memory_mb: int) -> DenoSandbox:
+        tried = self._assets
+        try:
+            return await stack.enter_async_context(
+                open_deno_sandbox(tried, calls, memory_mb=memory_mb)
+            )
+        except SandboxStartError as exc:
+            # The system refused a process: that says nothing about the snapshot
+            if tried.snapshot is None or isinstance(exc.__cause__, OSError):
+                raise
+            problem = exc
+        plain = replace(tried, snapshot=None)
+        sandbox = await stack.enter_async_context(
+            open_deno_sandbox(plain, calls, memory_mb=memory_mb)
+        )
+        self._give_up_snapshot(problem)
+        return sandbox
+
+    def _give_up_snapshot(self, problem: SandboxStartError) -> None:
+        """Tell it once, though several sandboxes may find it at the same time."""
+        if self._assets.snapshot is None:
+            return
+        self._assets = drop_snapshot(self._assets)
+        again = "; the next run takes a new one" if self._assets.ours else ""
+        self._progress(
+            "Each sandbox starts 2 s slower, since the memory snapshot does not start here"
+            f" ({problem}){again}"
+        )
