@@ -119,7 +119,10 @@ async def test_without_a_network_the_error_says_what_to_do(tmp_path: Path) -> No
 
 @pytest.mark.deno
 @pytest.mark.usefixtures("assets")
-async def test_two_at_once_make_the_folder_once(tmp_path: Path) -> None:
+async def test_two_at_once_make_the_folder_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RLM_TEST_CANARY", "seen-by-the-build")
     fetched = default_cache_dir() / "deno"
     if fetched.is_dir():
         (tmp_path / "deno").symlink_to(fetched)
@@ -139,6 +142,7 @@ async def test_two_at_once_make_the_folder_once(tmp_path: Path) -> None:
         "Preparing the sandbox, once",
     ]
     assert set(os.listdir(tmp_path)) == {"assets.lock", "deno", made[0].folder.name}
+    assert b"seen-by-the-build" not in (made[0].folder / made[0].snapshot).read_bytes()
     # One that broke is made anew, and what a killed build left behind goes
     (made[0].folder / "main.js").write_text("")
     (tmp_path / "building-xyz" / "assets").mkdir(parents=True)

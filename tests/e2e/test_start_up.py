@@ -1,0 +1,68 @@
+"""What a sandbox starts with, and how little it takes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from rlm_runtime._sandbox.assets import Assets
+from rlm_runtime._sandbox.deno import open_deno_sandbox
+from tests.calls import FakeCalls
+from tests.e2e.conftest import OpenFake
+
+pytestmark = [pytest.mark.anyio, pytest.mark.deno]
+
+# 82 to 95 MB as it should be; 150 MB and more where buffers stay that the start has filled
+MOST_PRIVATE_MB = 110
+
+
+def private_mb(pid: int) -> float:
+    """Tell what a process has in memory of its own, file pages left out."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = re.search(r"^Pss_Anon: +(\d+) kB", rollup, re.MULTILINE)
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+async def test_an_idle_sandbox_is_small(opened: OpenFake) -> None:
+    async with opened(FakeCalls()) as sandbox:
+        await sandbox.execute("1 + 1")
+        assert await anyio.to_thread.run_sync(private_mb, sandbox.pid) < MOST_PRIVATE_MB
+
+
+async def test_what_code_uses_most_is_imported_already(opened: OpenFake) -> None:
+    names = "asyncio collections csv decimal email.message json logging pickle re sqlite3 tomllib"
+    async with opened(FakeCalls()) as sandbox:
+        code = f"import sys\nprint(*(n for n in {names.split()} if n not in sys.modules))"
+        assert (await sandbox.execute(code)).stdout == "\n"
+
+
+async def test_the_smallest_sandbox_survives_a_full_memory(assets: Assets) -> None:
+    code = """
+held = []
+for size in (1 << 20, 1 << 16):
+    try:
+        while True:
+            held.append(bytearray(size))
+    except MemoryError:
+        full = sum(map(len, held)) >> 20
+del held
+print(full > 16)
+"""
+    with anyio.fail_after(20):
+        async with open_deno_sandbox(assets, FakeCalls(), memory_mb=64) as sandbox:
+            result = await sandbox.execute(code)
+            assert (result.stdout, result.error) == ("True\n", None)
+            assert (await sandbox.execute("len(str(10**4000)) + len([0] * 10**6)")).error is None
+
+
+async def test_the_snapshot_holds_nothing_of_the_machine_that_took_it(assets: Assets) -> None:
+    assert assets.snapshot is not None
+    held = await anyio.Path(assets.folder / assets.snapshot).read_bytes()
+    for place in (assets.folder, assets.folder.parent, Path.home(), Path.cwd()):
+        # The build of Pyodide itself names its own /root
+        assert len(place.parts) < 3 or str(place).encode() not in held
