@@ -24,6 +24,8 @@ export function startPyodide(
     },
     // Pyodide checks the head, and finds no memory behind it to copy
     _loadSnapshot: snapshot?.head,
+    // Else Python tells where the assets lie, and with it whose machine this is
+    _sysExecutable: "/usr/bin/python3",
     // No packages: nothing can be installed from inside
     lockFileContents: JSON.stringify({ info: { abi_version: "2026_0" }, packages: {} }),
     // What C code prints belongs to nobody, and stdout is the wire
