@@ -44,6 +44,14 @@ _SNAPSHOT = "snapshot.bin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """A file among the assets that sandboxes unpack, in its size in bytes."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assets:
     """A ready folder, and the Deno that runs from it."""
 
@@ -55,6 +63,8 @@ class Assets:
     """Why there is no snapshot, if taking one has failed."""
     ours: bool = False
     """Whether the folder was made here, so that it may be repaired."""
+    packages: Archive | None = None
+    """The packages that generated code may import."""
 
 
 async def prepare_assets(
@@ -79,7 +89,7 @@ async def prepare_assets(
         if found := await anyio.to_thread.run_sync(_find, folder):
             return found
         await anyio.Path(cache).mkdir(parents=True, exist_ok=True)
-        async with _locked(cache / "assets.lock", progress):
+        async with locked(cache / "assets.lock", progress):
             if found := await anyio.to_thread.run_sync(_find, folder):
                 return found
             await _build(cache, folder, progress)
@@ -102,7 +112,8 @@ def drop_snapshot(assets: Assets) -> Assets:
     return replace(assets, snapshot=None)
 
 
-def _hash(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """Give the SHA-256 of what a file holds."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -140,7 +151,7 @@ def _changed(folder: Path, manifest: dict[str, Any]) -> list[str]:
     return [
         name
         for name, digest in manifest["sha256"].items()
-        if not (folder / name).is_file() or _hash(folder / name) != digest
+        if not (folder / name).is_file() or hash_file(folder / name) != digest
     ]
 
 
@@ -169,7 +180,7 @@ def _sources() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def _locked(path: Path, progress: Progress) -> AsyncIterator[None]:
+async def locked(path: Path, progress: Progress) -> AsyncIterator[None]:
     """Hold a lock between processes; the system gives it back if this one dies."""
     waiting = False
     with path.open("w") as file:
@@ -187,7 +198,7 @@ async def _locked(path: Path, progress: Progress) -> AsyncIterator[None]:
 
 async def _build(cache: Path, folder: Path, progress: Progress) -> None:
     """Make the folder under a temporary name, so that it is either whole or not there."""
-    temporary = _begin(cache)
+    temporary = begin_build(cache)
     try:
         made = temporary / "assets"
         if await anyio.to_thread.run_sync(_lacks_snapshot_only, folder):
@@ -213,7 +224,7 @@ async def _make_parts(cache: Path, work: Path, made: Path) -> None:
     await anyio.to_thread.run_sync(_fill, work, made)
 
 
-def _begin(cache: Path) -> Path:
+def begin_build(cache: Path) -> Path:
     """Make a temporary folder, and take away those of builds that were killed."""
     for left_behind in cache.glob(f"{_BUILDING}*"):
         # The lock is ours, so nobody works in it
@@ -224,7 +235,7 @@ def _begin(cache: Path) -> Path:
 def _install(made: Path, folder: Path, problem: str | None) -> None:
     """Write down what was made, and put it into its place."""
     digests = {
-        str(path.relative_to(made)): _hash(path)
+        str(path.relative_to(made)): hash_file(path)
         for path in sorted(made.rglob("*"))
         if path.is_file() and path.name != _MANIFEST
     }
