@@ -18,7 +18,7 @@ import {
 import { strike } from "./signals.ts";
 
 const INTERRUPT_MS = 50;
-const [assets = ".", snapshotName] = Deno.args;
+const [assets = ".", snapshotName, packagesName] = Deno.args;
 const replies = new SharedArrayBuffer(TEXT + TEXT_LIMIT);
 const words = new Int32Array(replies, 0, 2);
 const signals = new SharedArrayBuffer(4);
@@ -58,6 +58,7 @@ async function sendStart(): Promise<void> {
     module,
     snapshot: snapshotName ? `${assets}/${snapshotName}` : null,
     tzdata: tzdata.buffer,
+    packages: packagesName ? `${assets}/${packagesName}` : null,
     replies,
     signals,
   };

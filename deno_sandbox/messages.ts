@@ -7,6 +7,7 @@ export interface Start {
   /** Path of the snapshot, if there is one. */
   readonly snapshot: string | null;
   readonly tzdata: ArrayBuffer;
+  readonly packages: string | null;
   readonly replies: SharedArrayBuffer;
   readonly signals: SharedArrayBuffer;
 }

@@ -1,6 +1,7 @@
 /** The worker: it owns Pyodide, and joins the Python side of the wire to the main thread. */
 import { installBootstrap, readBootstrap } from "./bootstrap.ts";
 import { LENGTH, type Piece, type Start, STATE, TEXT, type Transit } from "./messages.ts";
+import { unpackTar } from "./packages.ts";
 import { openSnapshot } from "./pages.ts";
 import { startPyodide } from "./pyodide.ts";
 import { endCell, signalBuffer } from "./signals.ts";
@@ -10,7 +11,7 @@ const MOST_CHARS = 100_000;
 let write = (text: string) => notify("output", { stream: "stderr", text, omitted: 0 });
 
 self.onmessage = async ({ data }: MessageEvent<Start>) => {
-  const { assets, module, snapshot, tzdata, replies, signals } = data;
+  const { assets, module, snapshot, tzdata, packages, replies, signals } = data;
   captureConsole();
   announceEnd();
   const file = snapshot === null ? null : Deno.openSync(snapshot);
@@ -19,7 +20,8 @@ self.onmessage = async ({ data }: MessageEvent<Start>) => {
   file?.close();
   if (snapshot === null) installBootstrap(pyodide, await readBootstrap(assets));
   pyodide.FS.writeFile("/lib/tzdata.zip", new Uint8Array(tzdata));
-  const { start } = pyodide.pyimport("bootstrap.start");
+  const { PACKAGES, start } = pyodide.pyimport("bootstrap.start");
+  if (packages !== null) unpackTar(await Deno.readFile(packages), PACKAGES, pyodide.FS);
   await Deno.permissions.revoke({ name: "read" });
   pyodide.setInterruptBuffer(signalBuffer(signals));
   const over = endCell.bind(null, signals);

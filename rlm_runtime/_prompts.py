@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Literal
@@ -14,7 +14,7 @@ SubCalls = Literal["nodes", "completions", "none"]
 """What `llm_query` starts: child nodes, plain completions, or nothing, as it is not there."""
 
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
-    "system.md": frozenset({"sub_calls", "max_observation_chars"}),
+    "system.md": frozenset({"packages", "sub_calls", "max_observation_chars"}),
     "sub_calls_nodes.md": frozenset(),
     "sub_calls_completions.md": frozenset(),
     "sub_calls_none.md": frozenset(),
@@ -30,8 +30,9 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
 class Prompts:
     """The prompts of a run."""
 
-    def __init__(self, templates: Mapping[str, Template]) -> None:
+    def __init__(self, templates: Mapping[str, Template], packages: Sequence[str] = ()) -> None:
         self._templates = templates
+        self._packages = packages
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Prompts:
@@ -44,10 +45,15 @@ class Prompts:
             raise ConfigError(f"Cannot load prompts: {str(folder)!r} is not a folder")
         return cls({name: _load(name, folder) for name in PLACEHOLDERS})
 
+    def naming(self, packages: Sequence[str]) -> Prompts:
+        """Return prompts that tell of the packages that a sandbox has."""
+        return Prompts(self._templates, packages)
+
     def system(self, *, sub_calls: SubCalls, max_observation_chars: int) -> str:
         """Render the system prompt of a node."""
         return self._render(
             "system.md",
+            packages=f" and {', '.join(self._packages)}" if self._packages else "",
             sub_calls=self._render(f"sub_calls_{sub_calls}.md"),
             max_observation_chars=max_observation_chars,
         )

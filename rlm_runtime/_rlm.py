@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -26,6 +26,8 @@ from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.assets import prepare_assets
 from rlm_runtime._sandbox.base import OpenSandbox
 from rlm_runtime._sandbox.opener import SandboxOpener
+from rlm_runtime._sandbox.packages import prepare_packages
+from rlm_runtime._sandbox.wheels import parse_requirements
 from rlm_runtime._trace import TraceWriter, new_run_id
 from rlm_runtime._types import StopReason, Usage
 
@@ -72,6 +74,7 @@ class RLM:
         base_url: str | None = None,
         api_key: str | None = None,
         limits: Limits | None = None,
+        packages: Sequence[str] = (),
         prompts: Path | None = None,
         trace_dir: Path | Literal[_Absent.TRACE_DIR] | None = _Absent.TRACE_DIR,
         on_event: Callable[[Event], None] | None = None,
@@ -87,6 +90,8 @@ class RLM:
             base_url: An OpenAI-compatible endpoint for the models given by name.
             api_key: Its key; else `RLM_API_KEY`, else `OPENAI_API_KEY` of the environment.
             limits: What each run may spend.
+            packages: Packages that generated code may import, such as `attrs>=25`: pure-Python or
+                Pyodide wheels, which pip resolves from its index the first time.
             prompts: A folder whose prompts replace the shipped ones of the same names.
             trace_dir: Holds a folder for each run; None writes no trace.
             on_event: Is called with each event of each run, on the event loop.
@@ -99,6 +104,7 @@ class RLM:
         self._environment = read_environment()
         self._api_key = api_key or self._environment.api_key
         self._limits = limits or Limits()
+        self._packages = packages
         self._prompts_dir = prompts
         self._trace_dir = default_trace_dir() if trace_dir is _Absent.TRACE_DIR else trace_dir
         self._on_event = on_event
@@ -112,11 +118,13 @@ class RLM:
         """Open the clients, and prepare the sandbox if this is its first time.
 
         Raises:
-            ConfigError: The settings name no model that can be reached.
+            ConfigError: The settings name no model that can be reached, or packages that a sandbox
+                cannot have.
             SandboxStartError: The sandbox cannot be prepared.
         """
         if self._parts is not None:
             raise ConfigError("Cannot open this RLM: it is open already")
+        requirements = parse_requirements(self._packages)
         # One of an opening that failed is closed
         self._endpoint = None
         async with AsyncExitStack() as stack:
@@ -135,7 +143,9 @@ class RLM:
                 ready=self._environment.sandbox_assets,
                 progress=progress,
             )
-            self._parts = (models, prompts, SandboxOpener(assets, progress=progress))
+            packages = await prepare_packages(assets, requirements, progress=progress)
+            prompts = prompts.naming(packages.names)
+            self._parts = (models, prompts, SandboxOpener(packages.assets, progress=progress))
             self._stack = stack.pop_all()
         return self
 

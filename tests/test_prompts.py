@@ -71,6 +71,15 @@ def test_a_users_file_replaces_the_shipped_one_and_only_that(name: str, tmp_path
     assert changed - SYSTEM_PARTS == {name} - SYSTEM_PARTS
 
 
+def test_system_prompt_tells_of_packages_only_where_there_are_some() -> None:
+    none, some = Prompts.load(), Prompts.load().naming(("attrs 26.1.0", "bs4 $4 {x}"))
+    library = "with the standard library"
+    given = some.system(sub_calls="nodes", max_observation_chars=4321)
+    assert f"{library} and attrs 26.1.0, bs4 $4 {{x}}. No network" in given
+    assert f"{library}. No network" in _system("nodes")
+    assert none.naming(()).leaf() == some.leaf()
+
+
 def test_values_are_put_in_as_they_are() -> None:
     hostile = "$query ${context} $$ {x} $ 5"
     prompts = Prompts.load()

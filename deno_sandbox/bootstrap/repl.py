@@ -16,6 +16,7 @@ from rlm_runtime._excerpt import excerpt
 
 _MAX_ERROR_CHARS = 20_000
 _MAX_NAMES = 200
+_MAX_PACKAGES = 40
 _SHOWN_ITEMS = 10_000
 _SHOWN_CHARS = 100_000
 _SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
@@ -24,7 +25,6 @@ _SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
 _HINTS: tuple[tuple[type[BaseException], str], ...] = (
     (SystemExit, "sys.exit() does not end the node; call FINAL(value) with the answer"),
     (EOFError, "nobody is there to answer input(); what there is, is in `query` and `context`"),
-    (ModuleNotFoundError, "only Python's standard library is here, and nothing can be installed"),
     (FileNotFoundError, "no files of the outside are here; the input is in `context`"),
     (OSError, "there are no network, no processes and no files of the outside here"),
 )
@@ -39,6 +39,8 @@ class Repl:
         sys.modules["__main__"] = module
         self.namespace = module.__dict__
         self._provided: dict[str, Any] = {}
+        self.packages: list[str] = []
+        """Names and versions of what can be imported beside the standard library."""
 
     def provide(self, name: str, value: object) -> None:
         """Put a name into the namespace; code that rebinds it has its way, but for `context`."""
@@ -60,8 +62,19 @@ class Repl:
                 sys.stdout.write(_shown(value) + "\n")
         # SystemExit, KeyboardInterrupt and CancelledError are the code's own here
         except BaseException as exc:
-            return _explain(exc)
+            return "\n".join([_explain(exc), *(f"Note: {hint}" for hint in self._hints(exc))])
         return None
+
+    def _hints(self, exc: BaseException) -> list[str]:
+        """Say what an ordinary error does not."""
+        if isinstance(exc, ModuleNotFoundError):
+            return [self._missing_module()]
+        return [hint for kind, hint in _HINTS if isinstance(exc, kind)][:1]
+
+    def _missing_module(self) -> str:
+        names = self.packages[:_MAX_PACKAGES]
+        with_these = f" with {', '.join(names)}" if names else ""
+        return f"only Python's standard library{with_these} is here, and nothing can be installed"
 
     def _restore(self) -> None:
         for name, value in self._provided.items():
@@ -133,8 +146,7 @@ def _explain(exc: BaseException) -> str:
         text = "".join(summary.format()).rstrip("\n")
     except BaseException:  # its __str__ or __cause__ is user code and may raise anything
         text = f"{type(exc).__name__}: an exception that cannot be shown"
-    hints = [hint for kind, hint in _HINTS if isinstance(exc, kind)]
-    return "\n".join([excerpt(text, _MAX_ERROR_CHARS), *(f"Note: {hint}" for hint in hints[:1])])
+    return excerpt(text, _MAX_ERROR_CHARS)
 
 
 def _keep_user_frames(summary: traceback.TracebackException) -> None:

@@ -44,6 +44,7 @@ class _Settings:
     sub_model: str | None
     base_url: str | None
     limits: Limits
+    packages: tuple[str, ...]
     prompts: Path | None
     trace_dir: Path
 
@@ -59,6 +60,7 @@ class _Settings:
             sub_model=None if self.sub_model is None else resolve_model(self.sub_model),
             base_url=self.base_url,
             limits=self.limits,
+            packages=self.packages,
             trace_dir=self.trace_dir,
             prompts=self.prompts,
             on_event=on_event,
@@ -81,6 +83,14 @@ class _Settings:
 @click.option("--sub-model", envvar="RLM_SUB_MODEL", help="The model of sub-calls.")
 @click.option("--base-url", envvar="RLM_BASE_URL", help="An OpenAI-compatible endpoint.")
 @limit_options
+@click.option(
+    "--package",
+    "packages",
+    envvar="RLM_PACKAGE",
+    multiple=True,
+    metavar="NAME",
+    help="A package that the code may import, such as attrs>=25; may be repeated.",
+)
 @click.option(
     "--prompts",
     envvar="RLM_PROMPTS",
@@ -170,6 +180,7 @@ def _make_settings(
     model: str | None,
     sub_model: str | None,
     base_url: str | None,
+    packages: tuple[str, ...],
     prompts: Path | None,
     trace_dir: Path | None,
     **limits: int | float | str | None,
@@ -182,6 +193,7 @@ def _make_settings(
         sub_model=sub_model,
         base_url=base_url,
         limits=checked_limits,
+        packages=packages,
         prompts=prompts,
         trace_dir=trace_dir or default_trace_dir(),
     )

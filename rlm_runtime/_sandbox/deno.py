@@ -96,8 +96,14 @@ def command(assets: Assets, memory_mb: int) -> list[str]:
         f"--v8-flags=--wasm-max-mem-pages={memory_mb * _PAGES_PER_MB}",
         str(assets.folder / "main.js"),
         str(assets.folder),
-        *([assets.snapshot] if assets.snapshot else []),
+        *_archives(assets),
     ]
+
+
+def _archives(assets: Assets) -> list[str]:
+    """Name what the sandbox starts from: a snapshot and packages, in this order."""
+    packages = [assets.packages.name] if assets.packages else []
+    return [assets.snapshot or "", *packages] if assets.snapshot or packages else []
 
 
 class DenoSandbox:
@@ -319,6 +325,7 @@ async def open_deno_sandbox(
     """
     sandbox = DenoSandbox(calls, memory_mb=memory_mb)
     data_bytes = int(memory_mb * _RLIMIT_DATA_SHARE + _RLIMIT_DATA_EXTRA_MB) << 20
+    data_bytes += assets.packages.size if assets.packages else 0
     rlimits = {resource.RLIMIT_DATA: data_bytes, resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
     try:
         opened = open_process(command(assets, memory_mb), env=_ENVIRONMENT, rlimits=rlimits)

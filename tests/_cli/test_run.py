@@ -10,6 +10,8 @@ import pytest
 
 from rlm_runtime._cli import main
 
+FREE = ("-m", "m", "--base-url", "http://127.0.0.1:9/v1")
+
 
 @pytest.fixture(autouse=True)
 def empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -48,6 +50,12 @@ def run(
         (["run", "-p", "x", "-o", "no/f"], 2, "rlm: Cannot write to 'no/f': no such file"),
         (["fly"], 2, "rlm: No such command 'fly'"),
         (["run", "-p", "x"], 11, "rlm: Cannot run: no model is configured"),
+        (["run", "-p", "x", *FREE, "--package", "a", "--package=-r x"], 11, "rlm: Cannot use pack"),
+        (
+            ["run", "-p", "x", *FREE, "--package", "a @ file:///a.whl"],
+            11,
+            "rlm: Cannot use package",
+        ),
         (["run", "no.txt", "-m", "m"], 10, "rlm: Cannot read task 'no.txt': no such file"),
         (["run", "no.txt", "-m", "m"], 10, "rlm: hint: -p TEXT gives the task itself"),
         (["run", "-p", "x", "-m", "m", "-c", "no"], 10, "rlm: Cannot read context 'no': no such"),
@@ -64,6 +72,14 @@ def test_refused(
     found, stderr = run(capfd, monkeypatch, *args)
     assert found == status
     assert any(line.startswith(message) for line in stderr.splitlines()), stderr
+
+
+def test_packages_come_from_a_variable_too(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RLM_PACKAGE", "attrs>=25 --index-url=x")
+    status, stderr = run(capfd, monkeypatch, "run", "-p", "x", *FREE)
+    assert (status, "Cannot use package '--index-url=x'" in stderr) == (11, True)
 
 
 def test_no_model_names_the_three_ways(

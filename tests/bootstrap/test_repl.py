@@ -227,6 +227,17 @@ async def test_what_code_raises_is_an_error_and_the_namespace_goes_on(
     assert capsys.readouterr().out.endswith("42\n")
 
 
+async def test_a_missing_module_is_told_with_what_there_is(repl: Repl) -> None:
+    error = await run(repl, "import no_such_module")
+    assert error is not None and error.endswith(
+        "\nNote: only Python's standard library is here, and nothing can be installed"
+    )
+    repl.packages = ["attrs 26.1.0", "msgpack 1.2.4", *(f"p{n} 1" for n in range(5000))]
+    error = await run(repl, "import no_such_module")
+    assert error is not None and len(error) < 2000
+    assert "library with attrs 26.1.0, msgpack 1.2.4, p0 1, " in error
+
+
 async def test_a_syntax_error_shows_the_line(repl: Repl) -> None:
     error = await run(repl, "x = 1\ny = = 2")
     assert error is not None
