@@ -27,6 +27,7 @@ from rlm_runtime._sandbox.assets import prepare_assets
 from rlm_runtime._sandbox.base import OpenSandbox
 from rlm_runtime._sandbox.opener import SandboxOpener
 from rlm_runtime._sandbox.packages import prepare_packages
+from rlm_runtime._sandbox.walls import find_walls
 from rlm_runtime._sandbox.wheels import parse_requirements
 from rlm_runtime._trace import TraceWriter, new_run_id
 from rlm_runtime._types import StopReason, Usage
@@ -145,7 +146,10 @@ class RLM:
             )
             packages = await prepare_packages(assets, requirements, progress=progress)
             prompts = prompts.naming(packages.names)
-            self._parts = (models, prompts, SandboxOpener(packages.assets, progress=progress))
+            opener = SandboxOpener(
+                packages.assets, walls=await find_walls(assets), progress=progress
+            )
+            self._parts = (models, prompts, opener)
             self._stack = stack.pop_all()
         return self
 

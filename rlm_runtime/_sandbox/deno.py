@@ -44,6 +44,7 @@ from rlm_runtime._sandbox.messages import (
     Ready,
 )
 from rlm_runtime._sandbox.transcript import Transcript
+from rlm_runtime._sandbox.walls import Walls
 from rlm_runtime._values import MalformedValueError, UnsendableError, encode
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -53,6 +54,8 @@ _PAGES_PER_MB = 16
 # lowers that. A context passes through JavaScript's memory too
 _RLIMIT_DATA_EXTRA_MB = 1216
 _RLIMIT_DATA_SHARE = 4 / 3
+# A sandbox has 20 open; a thread of its own making takes 7 more
+_RLIMIT_NOFILE = 64
 _START_SECONDS = 60.0
 _THREAD_CHARS = 1 << 20
 _LAST_WORDS_SECONDS = 1.0
@@ -316,9 +319,11 @@ def _sub_call(params: LLMQuery, given: object) -> SubCall:
 
 @asynccontextmanager
 async def open_deno_sandbox(
-    assets: Assets, calls: HostCalls, *, memory_mb: int
+    assets: Assets, calls: HostCalls, *, memory_mb: int, walls: Walls | None = None
 ) -> AsyncIterator[DenoSandbox]:
-    """Run a sandbox for the length of the block; `memory_mb` bounds its Python, in MiB.
+    """Run a sandbox for the length of the block, within the walls that `find_walls` found.
+
+    `memory_mb` bounds its Python, in MiB.
 
     Raises:
         SandboxStartError: It cannot be started.
@@ -326,9 +331,16 @@ async def open_deno_sandbox(
     sandbox = DenoSandbox(calls, memory_mb=memory_mb)
     data_bytes = int(memory_mb * _RLIMIT_DATA_SHARE + _RLIMIT_DATA_EXTRA_MB) << 20
     data_bytes += assets.packages.size if assets.packages else 0
-    rlimits = {resource.RLIMIT_DATA: data_bytes, resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
+    rlimits = {
+        resource.RLIMIT_DATA: data_bytes,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_NOFILE: _RLIMIT_NOFILE,
+    }
+    prefix = walls.prefix if walls else ()
     try:
-        opened = open_process(command(assets, memory_mb), env=_ENVIRONMENT, rlimits=rlimits)
+        walled = [*prefix, *command(assets, memory_mb)]
+        opened = open_process(walled, env=_ENVIRONMENT, rlimits=rlimits)
         with unwrapped():
             async with (
                 opened as process,

@@ -10,13 +10,15 @@ from rlm_runtime._errors import SandboxStartError
 from rlm_runtime._sandbox.assets import Assets, Progress, drop_snapshot
 from rlm_runtime._sandbox.base import HostCalls
 from rlm_runtime._sandbox.deno import DenoSandbox, open_deno_sandbox
+from rlm_runtime._sandbox.walls import Walls
 
 
 class SandboxOpener:
     """Opens sandboxes from the snapshot, and without it once it has turned out to be broken."""
 
-    def __init__(self, assets: Assets, *, progress: Progress) -> None:
+    def __init__(self, assets: Assets, *, walls: Walls | None = None, progress: Progress) -> None:
         self._assets = assets
+        self._walls = walls
         self._progress = progress
 
     @asynccontextmanager
@@ -33,7 +35,7 @@ class SandboxOpener:
         tried = self._assets
         try:
             return await stack.enter_async_context(
-                open_deno_sandbox(tried, calls, memory_mb=memory_mb)
+                open_deno_sandbox(tried, calls, memory_mb=memory_mb, walls=self._walls)
             )
         except SandboxStartError as exc:
             # The system refused a process: that says nothing about the snapshot
@@ -42,7 +44,7 @@ class SandboxOpener:
             problem = exc
         plain = replace(tried, snapshot=None)
         sandbox = await stack.enter_async_context(
-            open_deno_sandbox(plain, calls, memory_mb=memory_mb)
+            open_deno_sandbox(plain, calls, memory_mb=memory_mb, walls=self._walls)
         )
         self._give_up_snapshot(problem)
         return sandbox

@@ -8,19 +8,20 @@ import pytest
 
 from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.deno import DenoSandbox, open_deno_sandbox
+from rlm_runtime._sandbox.walls import Walls
 from tests.calls import FakeCalls
 
 OpenFake = Callable[[FakeCalls], AbstractAsyncContextManager[DenoSandbox]]
 
 
 @pytest.fixture
-def opened(assets: Assets) -> OpenFake:
+def opened(assets: Assets, walls: Walls) -> OpenFake:
     """Open a sandbox with a context, for a test that takes at most so long."""
 
     @asynccontextmanager
     async def open_one(calls: FakeCalls) -> AsyncIterator[DenoSandbox]:
         with anyio.fail_after(15):
-            async with open_deno_sandbox(assets, calls, memory_mb=512) as sandbox:
+            async with open_deno_sandbox(assets, calls, memory_mb=512, walls=walls) as sandbox:
                 await sandbox.assign("context", "the context")
                 await sandbox.assign("query", "the query")
                 yield sandbox
