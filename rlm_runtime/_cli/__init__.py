@@ -11,6 +11,7 @@ from rlm_runtime._cli.status import ExitStatus, describe_error, exit_status
 from rlm_runtime._cli.stderr import tell
 
 _COMMANDS = {
+    "doctor": "Look at all that a run needs, and say what to do about the rest.",
     "run": "Answer a question about a context of any size.",
     "runs": "List the runs, newest first.",
     "view": "Show a run as a tree of its nodes.",

@@ -41,6 +41,8 @@ _BOOTSTRAP = ("errors", "stopping", "output", "repl", "host", "names", "arrival"
 _MANIFEST = "manifest.json"
 _BUILDING = "building-"
 _SNAPSHOT = "snapshot.bin"
+PACKAGES = "packages"
+"""The folder in it for what users add, which has manifests of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,30 +69,43 @@ class Assets:
     """The packages that generated code may import."""
 
 
+async def find_assets(cache: Path, *, ready: Path | None = None) -> Assets:
+    """Find the folder of assets as it is; nothing is made.
+
+    Raises:
+        SandboxStartError: There is none, or what is there is not one.
+    """
+    await _check_place(ready or cache)
+    folder = ready or _folder(cache)
+    if ready is None and not await anyio.Path(folder).exists():
+        raise SandboxStartError(f"Cannot find the sandbox assets: none in {str(folder)!r} yet")
+    return await anyio.to_thread.run_sync(_load, folder)
+
+
 async def prepare_assets(
-    cache: Path, *, ready: Path | None = None, progress: Progress = lambda line: None
+    cache: Path,
+    *,
+    ready: Path | None = None,
+    anew: bool = False,
+    progress: Progress = lambda line: None,
 ) -> Assets:
     """Find the folder of assets below `cache`, or make it; `ready` names one to take as it is.
+
+    With `anew`, the one below `cache` is made even if its files are those that were made before.
 
     Raises:
         SandboxStartError: It cannot be made, or what is there is not one.
     """
-    place = await anyio.Path(ready or cache).resolve()
-    if "," in str(place):
-        # Deno would take it for two folders, and allow reading another one
-        raise SandboxStartError(
-            f"Cannot use the sandbox assets in {str(place)!r}: Deno names no folder with a comma in"
-            " its path; let RLM_CACHE_DIR or RLM_SANDBOX_ASSETS name another"
-        )
+    await _check_place(ready or cache)
     if ready is not None:
         return await anyio.to_thread.run_sync(_load, ready)
-    folder = cache / f"assets-{_version()}"
+    folder = _folder(cache)
     try:
-        if found := await anyio.to_thread.run_sync(_find, folder):
+        if not anew and (found := await anyio.to_thread.run_sync(_find, folder)):
             return found
         await anyio.Path(cache).mkdir(parents=True, exist_ok=True)
         async with locked(cache / "assets.lock", progress):
-            if found := await anyio.to_thread.run_sync(_find, folder):
+            if not anew and (found := await anyio.to_thread.run_sync(_find, folder)):
                 return found
             await _build(cache, folder, progress)
     except OSError as exc:
@@ -110,6 +125,20 @@ def drop_snapshot(assets: Assets) -> Assets:
             # It cannot be repaired, so the next run finds the same
             pass
     return replace(assets, snapshot=None)
+
+
+async def _check_place(folder: Path) -> None:
+    place = await anyio.Path(folder).resolve()
+    if "," in str(place):
+        # Deno would take it for two folders, and allow reading another one
+        raise SandboxStartError(
+            f"Cannot use the sandbox assets in {str(place)!r}: Deno names no folder with a comma in"
+            " its path; let RLM_CACHE_DIR or RLM_SANDBOX_ASSETS name another"
+        )
+
+
+def _folder(cache: Path) -> Path:
+    return cache / f"assets-{_version()}"
 
 
 def hash_file(path: Path) -> str:
@@ -237,7 +266,7 @@ def _install(made: Path, folder: Path, problem: str | None) -> None:
     digests = {
         str(path.relative_to(made)): hash_file(path)
         for path in sorted(made.rglob("*"))
-        if path.is_file() and path.name != _MANIFEST
+        if path.is_file() and path.name != _MANIFEST and path.relative_to(made).parts[0] != PACKAGES
     }
     manifest = {"sha256": digests, "problem": problem}
     (made / _MANIFEST).write_text(json.dumps(manifest, indent=1))

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from rlm_runtime._errors import ConfigError, SandboxStartError
 from rlm_runtime._sandbox.assets import (
+    PACKAGES,
     Archive,
     Assets,
     Progress,
@@ -32,7 +33,6 @@ from rlm_runtime._sandbox.assets import (
 )
 from rlm_runtime._sandbox.wheels import Wheel, unpack_wheels
 
-_FOLDER = "packages"
 _ARCHIVE = "packages.tar"
 _MANIFEST = "manifest.json"
 _MOST_BYTES = 100 << 20
@@ -68,7 +68,7 @@ async def prepare_packages(
     """
     if not requirements:
         return Packages(assets=assets, names=())
-    folder = assets.folder / _FOLDER / _key(requirements)
+    folder = assets.folder / PACKAGES / _key(requirements)
     found = await anyio.to_thread.run_sync(_find, assets, folder)
     if found is None:
         try:
@@ -99,7 +99,7 @@ def _find(assets: Assets, folder: Path) -> Packages | None:
         size = archive.stat().st_size
     except (OSError, ValidationError):
         return None
-    taken = Archive(name=f"{_FOLDER}/{folder.name}/{_ARCHIVE}", size=size)
+    taken = Archive(name=f"{PACKAGES}/{folder.name}/{_ARCHIVE}", size=size)
     return Packages(assets=replace(assets, packages=taken), names=manifest.names)
 
 
