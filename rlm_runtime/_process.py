@@ -69,9 +69,11 @@ async def open_process(
     Raises:
         OSError: The child cannot be started.
     """
-    process = await anyio.open_process(
-        command, env=env, cwd=cwd, stderr=subprocess.PIPE, start_new_session=True
-    )
+    # It takes a moment; one that is cancelled half-way leaves a child that nobody owns
+    with anyio.CancelScope(shield=True):
+        process = await anyio.open_process(
+            command, env=env, cwd=cwd, stderr=subprocess.PIPE, start_new_session=True
+        )
     assert process.stdin is not None and process.stdout is not None
     stderr = bytearray()
     child = ChildProcess(

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import psutil
 import pytest
 
@@ -76,6 +77,20 @@ async def test_nothing_is_left_when_the_block_ends(name: str, end: str) -> None:
     assert anyio.current_time() - began < 3 * GRACE + 1
     assert not psutil.pid_exists(child.pid)
     await wait_session_end(child.pid)
+
+
+@pytest.mark.parametrize("steps", range(5))
+async def test_nothing_is_left_when_the_start_is_cancelled(steps: int) -> None:
+    async def cancel(scope: anyio.CancelScope) -> None:
+        for _ in range(steps):
+            await anyio.lowlevel.checkpoint()
+        scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(cancel, tasks.cancel_scope)
+        async with opened("never_replies"):
+            await anyio.sleep_forever()
+    assert psutil.Process().children() == []
 
 
 async def test_a_child_that_obeys_is_asked_and_not_killed() -> None:
