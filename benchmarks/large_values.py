@@ -14,7 +14,8 @@ import anyio
 
 from benchmarks._harness import NoCalls, Row, report, run_rlm
 from rlm_runtime._config import read_environment
-from rlm_runtime._engine.node import memory_mb
+from rlm_runtime._engine.node import memory_for
+from rlm_runtime._limits import Limits
 from rlm_runtime._sandbox.assets import Assets, prepare_assets
 from rlm_runtime._sandbox.deno import open_deno_sandbox
 from rlm_runtime.testing import LoopbackServer, Message, open_loopback_server
@@ -133,7 +134,7 @@ async def _assign(assets: Assets, context: object) -> tuple[float, float, float,
             pauses.append(now - before)
             before = now
 
-    most = memory_mb(context, 512)
+    most = memory_for(context, Limits())
     async with open_deno_sandbox(assets, NoCalls(), memory_mb=most) as sandbox:
         await sandbox.execute("1")
         processes = (os.getpid(), sandbox.pid)

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 import anyio
 
 from rlm_runtime._config import read_environment
+from rlm_runtime._engine.node import memory_for
 from rlm_runtime._engine.run import Models, Run
 from rlm_runtime._errors import ConfigError, InputError, RLMError
 from rlm_runtime._events import Event, TraceFailed
@@ -24,9 +25,9 @@ from rlm_runtime._llm.openai import OpenAIEndpoint, open_openai
 from rlm_runtime._paths import default_trace_dir
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.assets import prepare_assets
-from rlm_runtime._sandbox.base import OpenSandbox
 from rlm_runtime._sandbox.opener import SandboxOpener
 from rlm_runtime._sandbox.packages import prepare_packages
+from rlm_runtime._sandbox.pool import Pool, open_pool
 from rlm_runtime._sandbox.walls import find_walls
 from rlm_runtime._sandbox.wheels import parse_requirements
 from rlm_runtime._trace import TraceWriter, new_run_id
@@ -76,6 +77,7 @@ class RLM:
         api_key: str | None = None,
         limits: Limits | None = None,
         packages: Sequence[str] = (),
+        spare_sandboxes: int | None = None,
         prompts: Path | None = None,
         trace_dir: Path | Literal[_Absent.TRACE_DIR] | None = _Absent.TRACE_DIR,
         on_event: Callable[[Event], None] | None = None,
@@ -93,6 +95,8 @@ class RLM:
             limits: What each run may spend.
             packages: Packages that generated code may import, such as `attrs>=25`: pure-Python or
                 Pyodide wheels, which pip resolves from its index the first time.
+            spare_sandboxes: How many sandboxes are kept ready for child nodes; None learns it from
+                the runs, 0 keeps none.
             prompts: A folder whose prompts replace the shipped ones of the same names.
             trace_dir: Holds a folder for each run; None writes no trace.
             on_event: Is called with each event of each run, on the event loop.
@@ -106,13 +110,14 @@ class RLM:
         self._api_key = api_key or self._environment.api_key
         self._limits = limits or Limits()
         self._packages = packages
+        self._spare_sandboxes = spare_sandboxes
         self._prompts_dir = prompts
         self._trace_dir = default_trace_dir() if trace_dir is _Absent.TRACE_DIR else trace_dir
         self._on_event = on_event
         self._on_setup = on_setup
         self._stack = AsyncExitStack()
         self._endpoint: OpenAIEndpoint | None = None
-        self._parts: tuple[Models, Prompts, OpenSandbox] | None = None
+        self._parts: tuple[Models, Prompts, Pool] | None = None
         self._runs: dict[anyio.CancelScope, anyio.Event] = {}
 
     async def __aenter__(self) -> Self:
@@ -123,6 +128,8 @@ class RLM:
                 cannot have.
             SandboxStartError: The sandbox cannot be prepared.
         """
+        if (spares := self._spare_sandboxes) is not None and spares < 0:
+            raise ConfigError(f"Cannot set spare_sandboxes to {spares!r}: it must be 0 or more")
         if self._parts is not None:
             raise ConfigError("Cannot open this RLM: it is open already")
         requirements = parse_requirements(self._packages)
@@ -149,7 +156,8 @@ class RLM:
             opener = SandboxOpener(
                 packages.assets, walls=await find_walls(assets), progress=progress
             )
-            self._parts = (models, prompts, opener)
+            pool = await stack.enter_async_context(open_pool(opener, spares=self._spare_sandboxes))
+            self._parts = (models, prompts, pool)
             self._stack = stack.pop_all()
         return self
 
@@ -200,18 +208,20 @@ class RLM:
         raise RLMError("Stopped without an answer: the block of this RLM has ended")
 
     async def _run(
-        self, query: str, context: object, models: Models, prompts: Prompts, sandboxes: OpenSandbox
+        self, query: str, context: object, models: Models, prompts: Prompts, pool: Pool
     ) -> RunResult:
         started = time.monotonic()
         run_id = new_run_id()
         tracing = TraceWriter(self._trace_dir, run_id) if self._trace_dir else nullcontext()
-        with tracing as trace:
+        memory_mb = memory_for(None, self._limits)
+        sandboxes = pool.run(room=_child_sandboxes(self._limits), memory_mb=memory_mb)
+        with tracing as trace, sandboxes as open_sandbox:
             recorder = _Recorder(trace, self._on_event)
             run = Run(
                 models=models,
                 limits=self._limits,
                 prompts=prompts,
-                open_sandbox=sandboxes,
+                open_sandbox=open_sandbox,
                 record=recorder.record,
             )
             path = None if trace is None else trace.path
@@ -249,6 +259,12 @@ class RLM:
             opened = open_openai(base_url=self._base_url or _OPENAI_URL, api_key=self._api_key)
             self._endpoint = await stack.enter_async_context(opened)
         return self._endpoint.model(model.removeprefix(_OPENAI))
+
+
+def _child_sandboxes(limits: Limits) -> int:
+    """Give the most sandboxes that can live at once below the root."""
+    width = limits.max_sandboxes * max(0, limits.max_depth - 1)
+    return width if limits.max_nodes is None else min(width, limits.max_nodes - 1)
 
 
 class _Recorder:

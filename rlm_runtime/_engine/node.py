@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import anyio
+import anyio.to_thread
 
 from rlm_runtime._describe import approximate_bytes, describe
+from rlm_runtime._engine.ahead import open_ahead
 from rlm_runtime._engine.observation import observe
 from rlm_runtime._errors import (
+    InputError,
     LimitExceededError,
     ModelError,
     NoAnswerError,
@@ -32,6 +35,7 @@ from rlm_runtime._sandbox.base import (
     SubCallError,
 )
 from rlm_runtime._types import Completion, Message, Role
+from rlm_runtime._values import UnsendableError, encode
 
 _QUERY_CHARS_SHOWN = 2000
 _MOST_EMPTY_REPLIES = 3
@@ -125,6 +129,9 @@ class Node:
         try:
             with self._scope:
                 self._begin()
+                if self.depth == 0:
+                    # Before anything is paid for; what came from a sandbox can go back to one
+                    await _check_sendable(self.context)
                 while True:
                     # It returns when the sandbox is lost, which costs an iteration
                     await self._iterate_in_sandbox()
@@ -191,17 +198,23 @@ class Node:
         self._say("user", first)
 
     async def _iterate_in_sandbox(self) -> None:
-        """Iterate in one sandbox until it is lost."""
+        """Iterate in one sandbox until it is lost; it starts while the model writes."""
         self._check_iterations()
         started = time.monotonic()
-        async with self._tree.open_sandbox(self, memory_mb=self._memory_mb()) as sandbox:
+        memory_mb = memory_for(self.context, self._tree.limits)
+        async with (
+            open_ahead(self._ask) as first,
+            self._tree.open_sandbox(self, memory_mb=memory_mb) as sandbox,
+        ):
             await sandbox.assign("context", self.context)
             await sandbox.assign("query", self.query)
             seconds = time.monotonic() - started
             self._tree.record(SandboxStarted(node=self.number, pid=sandbox.pid, seconds=seconds))
+            completion = await first.wait()
             try:
                 while True:
-                    await self._iterate(sandbox)
+                    await self._act(sandbox, completion)
+                    completion = await self._ask()
             except SandboxError as exc:
                 self._note_loss(sandbox, str(exc))
 
@@ -213,10 +226,19 @@ class Node:
                 partial=self.partial,
             )
 
-    async def _iterate(self, sandbox: Sandbox) -> None:
+    async def _ask(self) -> Completion:
         self._check_iterations()
         self.iteration += 1
-        completion = await self._complete()
+        try:
+            return await self._tree.complete(
+                self, self.llm, self._messages, iteration=self.iteration
+            )
+        except LimitExceededError as exc:
+            exc.partial = self.partial
+            raise
+
+    async def _act(self, sandbox: Sandbox, completion: Completion) -> None:
+        """Do what a reply says, and tell the model what came of it."""
         self._say("assistant", completion.text)
         reply = parse_reply(completion.text)
         self.partial = reply.prose or self.partial
@@ -229,15 +251,6 @@ class Node:
             self._observe(self._results)
         else:
             self._remind(reply)
-
-    async def _complete(self) -> Completion:
-        try:
-            return await self._tree.complete(
-                self, self.llm, self._messages, iteration=self.iteration
-            )
-        except LimitExceededError as exc:
-            exc.partial = self.partial
-            raise
 
     async def _execute(self, sandbox: Sandbox, code: str) -> ExecutionResult:
         self._tree.record(CodeStarted(node=self.number, iteration=self.iteration, code=code))
@@ -337,11 +350,17 @@ class Node:
             )
         )
 
-    def _memory_mb(self) -> int:
-        return memory_mb(self.context, self._tree.limits.max_memory_mb)
 
-
-def memory_mb(context: object, least: int) -> int:
-    """Give Python what the limit says, or what the context needs with room to work."""
+def memory_for(context: object, limits: Limits) -> int:
+    """Give Python what the limit says, or what the context needs with room to work, in MiB."""
     needed = 256 + (_MEMORY_PER_CONTEXT * approximate_bytes(context) >> 20)
-    return min(_MOST_MEMORY_MB, max(least, needed))
+    return min(_MOST_MEMORY_MB, max(limits.max_memory_mb, needed))
+
+
+async def _check_sendable(context: object) -> None:
+    if isinstance(context, str | bytes):
+        return
+    try:
+        await anyio.to_thread.run_sync(encode, context)
+    except UnsendableError as exc:
+        raise InputError(f"Cannot use this context: {exc}") from exc

@@ -117,6 +117,10 @@ class Sandbox(Protocol):
         """Return what the execution under way has printed, for one that cannot end."""
         ...
 
+    async def wait_lost(self) -> None:
+        """Wait until it is lost."""
+        ...
+
 
 class OpenSandbox(Protocol):
     """Opens sandboxes."""

@@ -183,6 +183,10 @@ class DenoSandbox:
         """Return what the execution under way has printed."""
         return ExecutionResult(stdout=self._stdout.text(), stderr=self._stderr.text())
 
+    async def wait_lost(self) -> None:
+        """Wait until it is lost."""
+        await self._peer.wait_lost()
+
     async def start(self, process: ChildProcess, peer: Peer) -> None:
         """Wait until the sandbox is ready."""
         self._process, self._peer = process, peer

@@ -9,7 +9,7 @@ import io
 import re
 import traceback
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -121,6 +121,9 @@ class FakeSandbox:
     def output_so_far(self) -> ExecutionResult:
         return ExecutionResult(stdout=self._out.getvalue())
 
+    async def wait_lost(self) -> None:
+        await anyio.sleep_forever()
+
     def _is_variable(self, name: str) -> bool:
         return not (name in self._own or name in self.provided or name.startswith("__"))
 
@@ -171,11 +174,15 @@ class FakeSandboxes:
     """Errors that opening raises, by the number of the opening from 0."""
     assign_problems: dict[int, Exception] = field(default_factory=dict)
     closing_seconds: float = 0.0
+    starting: Callable[[int], Awaitable[None]] | None = None
+    """Is waited for by each opening, given its number."""
 
     @asynccontextmanager
     async def __call__(self, calls: HostCalls, *, memory_mb: int) -> AsyncIterator[FakeSandbox]:
         assert isinstance(calls, Node)
         number = len(self.opened)
+        if self.starting is not None:
+            await self.starting(number)
         if number in self.problems:
             raise self.problems.pop(number)
         self.memory_mb.append(memory_mb)

@@ -17,6 +17,7 @@ from rlm_runtime._errors import (
 )
 from rlm_runtime._events import (
     CodeExecuted,
+    CodeStarted,
     ModelFailed,
     ModelReplied,
     ModelRequested,
@@ -260,7 +261,7 @@ async def test_a_sandbox_lost_while_it_is_given_the_context_ends_the_node() -> N
     sandboxes = FakeSandboxes(assign_problems={0: SandboxError("It broke")})
     played = await play({"root": [END]}, sandboxes=sandboxes)
     assert isinstance(played.error, SandboxError) and str(played.error) == "It broke"
-    assert not played.requests
+    assert not played.of(CodeStarted)
     assert played.of(NodeEnded)[0].stop_reason == "sandbox_error"
 
 

@@ -186,7 +186,8 @@ async def test_an_interrupt_ends_the_run_with_its_trace(tmp_path: Path, signum: 
     async with open_loopback_server(policy) as server, hosted(tmp_path, server) as host:
         await reached.wait()
         sandboxes = host.sandboxes()
-        assert len(sandboxes) == 2
+        # The root's and at least one more: the child's, or one that waits for it
+        assert len(sandboxes) >= 2
         os.killpg(host.process.pid, signum)
         assert await host.process.wait() == 128 + signum
         assert host.process.stdout is not None
@@ -224,7 +225,7 @@ async def test_kill_9_leaves_no_process_and_a_readable_trace(tmp_path: Path, spi
         await reached.wait()
         await host.wait_code(2 if spins else 1)
         sandboxes = host.sandboxes()
-        assert len(sandboxes) == 2
+        assert len(sandboxes) >= 2
         host.process.send_signal(signal.SIGKILL)
         assert await host.process.wait() == -9
         await wait_gone(sandboxes, 2)

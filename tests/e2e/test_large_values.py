@@ -10,9 +10,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from rlm_runtime._engine.node import memory_mb
+from rlm_runtime._engine.node import memory_for
 from rlm_runtime._errors import InputError
 from rlm_runtime._frames import FrameLimits, FrameReader
+from rlm_runtime._limits import Limits
 from rlm_runtime._process import open_process
 from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.base import SubCall, SubCallError
@@ -232,7 +233,7 @@ async def test_a_node_s_memory_has_room_for_its_context_and_a_copy(
     assets: Assets, make: Callable[[], Sized]
 ) -> None:
     context = make()
-    most = memory_mb(context, 64)
+    most = memory_for(context, Limits(max_memory_mb=64))
     async with open_deno_sandbox(assets, FakeCalls(), memory_mb=most) as sandbox:
         await sandbox.assign("context", context)
         code = "import copy\nother = context[1:] if len(context) > 10**8 else copy.copy(context)"
