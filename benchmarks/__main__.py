@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from benchmarks import fan_out, large_values, start_up, stdlib_question, stopping
+from benchmarks import (
+    fan_out,
+    large_values,
+    many_nodes,
+    sandbox,
+    start_up,
+    stdlib_question,
+    stopping,
+)
 
-for module in (start_up, stdlib_question, fan_out, large_values, stopping):
+for module in (start_up, sandbox, stdlib_question, fan_out, many_nodes, large_values, stopping):
     module.measure()

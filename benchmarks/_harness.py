@@ -37,6 +37,8 @@ class Measured:
     seconds: float
     peak_rss_mb: float
     """Sum over the process and all below it, shared pages counted once for each."""
+    processes: Sequence[int]
+    """How many were below it, sample after sample."""
     status: int
     stdout: bytes
     stderr: str
@@ -62,6 +64,7 @@ async def run_rlm(*arguments: str, variables: Mapping[str, str] | None = None) -
     """Run the `rlm` beside this Python, and watch the memory of all its processes."""
     command = [str(Path(sys.executable).parent / "rlm"), *arguments]
     peak = 0
+    processes: list[int] = []
     output: dict[str, bytes] = {}
 
     async def collect(name: str, stream: anyio.abc.ByteReceiveStream) -> None:
@@ -70,7 +73,9 @@ async def run_rlm(*arguments: str, variables: Mapping[str, str] | None = None) -
     async def watch(process: psutil.Process) -> None:
         nonlocal peak
         while True:
-            peak = max(peak, tree_rss(process))
+            rss, below = sample_tree(process)
+            peak = max(peak, rss)
+            processes.append(below)
             await anyio.sleep(_SAMPLE_SECONDS)
 
     started = time.monotonic()
@@ -91,22 +96,25 @@ async def run_rlm(*arguments: str, variables: Mapping[str, str] | None = None) -
         started=started,
         seconds=seconds,
         peak_rss_mb=peak / 2**20,
+        processes=processes,
         status=status,
         stdout=output["stdout"],
         stderr=output["stderr"].decode("utf-8", "replace"),
     )
 
 
-def tree_rss(process: psutil.Process) -> int:
-    """Sum the resident memory of a process and all below it, in bytes."""
-    total = 0
+def sample_tree(process: psutil.Process) -> tuple[int, int]:
+    """Sum the resident memory of a process and all below it, in bytes; count those below."""
+    total = below = 0
     try:
-        for one in (process, *process.children(recursive=True)):
+        total += process.memory_info().rss
+        for one in process.children(recursive=True):
             total += one.memory_info().rss
+            below += 1
     except psutil.Error:
         # It ended while it was looked at
-        return total
-    return total
+        return total, below
+    return total, below
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:

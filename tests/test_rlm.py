@@ -73,6 +73,11 @@ async def test_a_folder_without_prompts_is_refused(tmp_path: Path) -> None:
     assert "is not a folder" in await refusal(RLM(ECHO, prompts=tmp_path / "none"))
 
 
+async def test_a_number_of_spares_that_makes_no_sense_is_refused() -> None:
+    message = "Cannot set spare_sandboxes to -1: it must be 0 or more"
+    assert await refusal(RLM(ECHO, spare_sandboxes=-1)) == message
+
+
 async def test_it_must_be_open_to_run() -> None:
     rlm = RLM(ECHO)
     with pytest.raises(ConfigError, match="Cannot run: open the RLM with `async with` first"):

@@ -45,6 +45,7 @@ class _Settings:
     base_url: str | None
     limits: Limits
     packages: tuple[str, ...]
+    spare_sandboxes: int | None
     prompts: Path | None
     trace_dir: Path
 
@@ -61,6 +62,7 @@ class _Settings:
             base_url=self.base_url,
             limits=self.limits,
             packages=self.packages,
+            spare_sandboxes=self.spare_sandboxes,
             trace_dir=self.trace_dir,
             prompts=self.prompts,
             on_event=on_event,
@@ -90,6 +92,13 @@ class _Settings:
     multiple=True,
     metavar="NAME",
     help="A package that the code may import, such as attrs>=25; may be repeated.",
+)
+@click.option(
+    "--spare-sandboxes",
+    metavar="N",
+    envvar="RLM_SPARE_SANDBOXES",
+    type=click.IntRange(min=0),
+    help="Sandboxes that are kept ready for child nodes.  [default: as many as they need]",
 )
 @click.option(
     "--prompts",
@@ -181,6 +190,7 @@ def _make_settings(
     sub_model: str | None,
     base_url: str | None,
     packages: tuple[str, ...],
+    spare_sandboxes: int | None,
     prompts: Path | None,
     trace_dir: Path | None,
     **limits: int | float | str | None,
@@ -194,6 +204,7 @@ def _make_settings(
         base_url=base_url,
         limits=checked_limits,
         packages=packages,
+        spare_sandboxes=spare_sandboxes,
         prompts=prompts,
         trace_dir=trace_dir or default_trace_dir(),
     )

@@ -56,6 +56,11 @@ class Pool:
         self._fewest = 0
         self._spoiled = 0
 
+    @property
+    def spares(self) -> int:
+        """How many sandboxes wait for a node."""
+        return sum(owned.is_fresh for owned in self._ready)
+
     @contextmanager
     def run(self, *, room: int, memory_mb: int) -> Iterator[OpenSandbox]:
         """Open the sandboxes of a run for the length of the block.

@@ -46,6 +46,7 @@ def run(
         (["run", "-", "-c", "-"], 2, "rlm: Only one of task and context can come from stdin"),
         (["run", "-p", "x", "--max-speed", "9"], 2, "rlm: No such option"),
         (["run", "-p", "x", "--max-depth", "-1"], 2, "rlm: Cannot set max_depth to -1"),
+        (["run", "-p", "x", "--spare-sandboxes", "-1"], 2, "rlm: Invalid value for '--spare-"),
         (["run", "-p", "x", "--prompts", "none"], 2, "rlm: Invalid value for '--prompts'"),
         (["run", "-p", "x", "-o", "no/f"], 2, "rlm: Cannot write to 'no/f': no such file"),
         (["fly"], 2, "rlm: No such command 'fly'"),

@@ -36,6 +36,12 @@ class Controlled:
     async def execute(self, code: str) -> ExecutionResult:
         raise AssertionError
 
+    async def interrupt(self) -> None:
+        raise AssertionError
+
+    def cpu_seconds(self) -> float:
+        raise AssertionError
+
     def output_so_far(self) -> ExecutionResult:
         return ExecutionResult(stdout=self.output)
 
