@@ -47,6 +47,18 @@ class ChildProcess:
         """Wait until the child has ended; return its exit status, negative for a signal."""
         return await self._process.wait()
 
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether the child has ended, also where the event loop does not know it yet."""
+        if self._process.returncode is not None:
+            return True
+        try:
+            seen = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            # Waited for this very moment
+            return True
+        return seen is not None
+
     def kill(self) -> None:
         """End the child at once."""
         _kill(self._process)

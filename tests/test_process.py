@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
+import time
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -77,6 +79,19 @@ async def test_nothing_is_left_when_the_block_ends(name: str, end: str) -> None:
     assert anyio.current_time() - began < 3 * GRACE + 1
     assert not psutil.pid_exists(child.pid)
     await wait_session_end(child.pid)
+
+
+async def test_its_end_is_known_before_the_event_loop_has_heard_of_it() -> None:
+    async with opened("never_replies") as child:
+        assert not child.has_ended
+        os.kill(child.pid, signal.SIGKILL)
+        until = time.monotonic() + 10
+        while not child.has_ended and time.monotonic() < until:
+            pass
+        # The event loop has not had a moment
+        assert child.has_ended
+        assert await child.wait() == -9
+        assert child.has_ended
 
 
 @pytest.mark.parametrize("steps", range(5))

@@ -117,6 +117,11 @@ class Sandbox(Protocol):
         """Return what the execution under way has printed, for one that cannot end."""
         ...
 
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether it can run nothing any more."""
+        ...
+
     async def wait_lost(self) -> None:
         """Wait until it is lost."""
         ...

@@ -183,6 +183,11 @@ class DenoSandbox:
         """Return what the execution under way has printed."""
         return ExecutionResult(stdout=self._stdout.text(), stderr=self._stderr.text())
 
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether it can run nothing any more."""
+        return self._problem is not None or self._process.has_ended
+
     async def wait_lost(self) -> None:
         """Wait until it is lost."""
         await self._peer.wait_lost()

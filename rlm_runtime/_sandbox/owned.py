@@ -33,7 +33,6 @@ class OwnedSandbox:
         self.memory_mb = memory_mb
         self.error: Exception | None = None
         """Why it did not start, or what broke while it ran."""
-        self.is_lost = False
         self.is_ending = False
         self._sandbox: Sandbox | None = None
         self._link = _Link()
@@ -41,14 +40,16 @@ class OwnedSandbox:
         self._scope = anyio.CancelScope(shield=True)
         self._released = anyio.Event()
         self._closed = anyio.Event()
+        self._was_lost = False
         self._was_closed = False
 
     @property
     def is_fresh(self) -> bool:
         """Tell whether it can be lent: it is there, and has said nothing that it was not asked."""
-        if self._sandbox is None or self.is_lost or self.is_ending:
+        sandbox = self._sandbox
+        if sandbox is None or self._was_lost or self.is_ending:
             return False
-        return self._sandbox.output_so_far() == _NOTHING
+        return not sandbox.is_lost and sandbox.output_so_far() == _NOTHING
 
     async def live(
         self,
@@ -113,7 +114,7 @@ class OwnedSandbox:
 
     async def _watch(self, sandbox: Sandbox, on_lost: Callable[[OwnedSandbox], None]) -> None:
         await sandbox.wait_lost()
-        self.is_lost = True
+        self._was_lost = True
         on_lost(self)
 
     async def _end_with(self, scope: anyio.CancelScope) -> None:

@@ -162,14 +162,19 @@ class Pool:
                     break
 
     def _drop_surplus(self) -> None:
+        """End what is spoiled, and what nobody wants any more."""
         wanted = Counter(demand.memory_mb for demand in self._demands)
         if (size := self._spare_size()) is not None:
             wanted[size] += self._wanted_spares()
         for owned in (*self._ready, *self._starting):
             if owned.is_ending:
                 continue
+            if owned in self._ready and not owned.is_fresh:
+                self._spoiled += 1
+                owned.end()
+                continue
             wanted[owned.memory_mb] -= 1
-            if wanted[owned.memory_mb] < 0 or (owned in self._ready and not owned.is_fresh):
+            if wanted[owned.memory_mb] < 0:
                 owned.end()
 
     def _next_size(self) -> int | None:
@@ -221,7 +226,6 @@ class Pool:
     def _drop_lost(self, owned: OwnedSandbox) -> None:
         """Replace a spare that died; a node learns by itself that its sandbox is lost."""
         if owned in self._ready:
-            self._spoiled += 1
             self._balance()
 
     def _forget(self, owned: OwnedSandbox) -> None:

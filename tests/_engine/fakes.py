@@ -42,6 +42,7 @@ class FakeSandbox:
 
     def __init__(self, calls: HostCalls, pid: int, tasks: anyio.abc.TaskGroup) -> None:
         self.pid = pid
+        self.is_lost = False
         self.calls = calls
         self.provided: dict[str, object] = {}
         self.executed: list[str] = []

@@ -45,6 +45,10 @@ class Controlled:
     def output_so_far(self) -> ExecutionResult:
         return ExecutionResult(stdout=self.output)
 
+    @property
+    def is_lost(self) -> bool:
+        return self.lost.is_set()
+
     async def wait_lost(self) -> None:
         await self.lost.wait()
 
