@@ -1,4 +1,4 @@
-"""How long the user waits: for `rlm --help`, for the first model request, for a sandbox."""
+"""How long the user waits: for `rlm --help`, and for the first model request."""
 
 from __future__ import annotations
 
@@ -7,58 +7,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import anyio
 
-from benchmarks._harness import NoCalls, Row, percentiles, report, run_rlm
-from rlm_runtime._config import read_environment
-from rlm_runtime._sandbox.assets import prepare_assets
-from rlm_runtime._sandbox.deno import open_deno_sandbox
-from rlm_runtime._sandbox.pool import open_pool
+from benchmarks._harness import Row, percentiles, report, run_rlm
 from rlm_runtime.testing import Message, open_loopback_server
 
 _COMPARED = "on a quiet machine others take 1.15 to 4.5 s for one step, cold"
-
-
-async def _sandboxes(n: int) -> list[Row]:
-    environment = read_environment()
-    assets = await prepare_assets(environment.cache_dir, ready=environment.sandbox_assets)
-    times: dict[str, list[float]] = {"ready": [], "first cell": [], "next cell": [], "closed": []}
-    for _ in range(n):
-        marks = [time.perf_counter()]
-        async with open_deno_sandbox(assets, NoCalls(), memory_mb=512) as sandbox:
-            marks.append(time.perf_counter())
-            for _ in range(2):
-                await sandbox.execute("1 + 1")
-                marks.append(time.perf_counter())
-        marks.append(time.perf_counter())
-        for name, begin, end in zip(times, marks, marks[1:], strict=False):
-            times[name].append(end - begin)
-    return [{"what": f"sandbox: {name}", **percentiles(each)} for name, each in times.items()]
-
-
-async def _from_the_pool(n: int) -> list[Row]:
-    environment = read_environment()
-    assets = await prepare_assets(environment.cache_dir, ready=environment.sandbox_assets)
-    times: dict[str, list[float]] = {"handed over": [], "with its variables": []}
-    async with open_pool(partial(open_deno_sandbox, assets), spares=1) as pool:
-        with pool.run(room=1, memory_mb=512) as open_sandbox:
-            async with open_sandbox(_NoCalls(), memory_mb=512):
-                for _ in range(n):
-                    while not pool.spares:  # noqa: ASYNC110  # it starts beside
-                        await anyio.sleep(0.01)
-                    marks = [time.perf_counter()]
-                    async with open_sandbox(_NoCalls(), memory_mb=512) as sandbox:
-                        assert sandbox.pid
-                        marks.append(time.perf_counter())
-                        await sandbox.assign("context", "text")
-                        await sandbox.assign("query", "text")
-                        marks.append(time.perf_counter())
-                    for name, end in zip(times, marks[1:], strict=True):
-                        times[name].append(end - marks[0])
-    return [{"what": f"from the pool: {name}", **percentiles(each)} for name, each in times.items()]
 
 
 async def _first_request(variables: dict[str, str], n: int) -> list[float]:
@@ -106,7 +62,7 @@ async def _measure() -> list[Row]:
                 **percentiles(await _first_request(cold, 10)),
             },
         ]
-    return [*rows, *await _sandboxes(20), *await _from_the_pool(20)]
+    return rows
 
 
 def measure() -> None:
