@@ -53,7 +53,7 @@ async def pretending(
     program.chmod(0o755)
     (folder / "lines").write_text("\n".join(one.hex() for one in said))
     assets = Assets(deno=program, folder=folder, snapshot=None)
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with open_deno_sandbox(assets, calls or FakeCalls(), memory_mb=64) as sandbox:
             yield sandbox
 

@@ -28,7 +28,7 @@ STDERR = {
     "console.log of Python": "for _ in range(10_000): js.console.log(piece)",
     "console.log of JavaScript": "js.eval('for (let n = 0; n < 10_000; n++) console.log(piece)')",
     "console.error of JavaScript": "js.eval('for (let n = 0; n < 999; n++) console.error(piece)')",
-    "one console.log": "js.eval('console.log(piece.repeat(2_000))')",
+    "one console.log": "js.eval('console.log(piece.repeat(500))')",
 }
 NOWHERE = {
     "a file descriptor": "for _ in range(10_000): os.write(2, b'x' * 99_999 + b'\\n')",
