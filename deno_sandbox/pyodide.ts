@@ -28,6 +28,8 @@ export function startPyodide(
     _sysExecutable: "/usr/bin/python3",
     // No packages: nothing can be installed from inside
     lockFileContents: JSON.stringify({ info: { abi_version: "2026_0" }, packages: {} }),
+    // The real one is the wire: code that reads it would wait, and take what the host sends
+    stdin: () => null,
     // What C code prints belongs to nobody, and stdout is the wire
     stdout: () => {},
     stderr: () => {},

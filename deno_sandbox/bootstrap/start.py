@@ -7,6 +7,7 @@ import builtins
 import os
 import random
 import signal
+import socket
 import sys
 import time
 from collections.abc import Coroutine
@@ -34,6 +35,10 @@ def _find_packages() -> list[str]:
     info = ".dist-info"
     found = sorted(name for name in os.listdir(PACKAGES) if name.endswith(info))
     return [name.removesuffix(info).replace("-", " ") for name in found]
+
+
+def _refuse_listening(self: object, backlog: int = 0) -> None:
+    raise OSError(f"listen({backlog!r}): no network")
 
 
 async def _wait_for(call: Call) -> Any:
@@ -100,8 +105,10 @@ def start(send: Any, ask: Any, over: Any, copy: Copy) -> Any:
     sys.path.append("/lib/tzdata.zip")
     sys.stdout, sys.stderr = host.stdout, host.stderr
     builtins.input = _refuse_input
-    # The real one is fatal here
+    # The real ones are fatal here: JavaScript refuses them, inside of a system call
     os.system = _refuse_command
+    os.getuid = lambda: 0
+    socket.socket.listen = _refuse_listening  # type: ignore[method-assign]
     # The event loop stands still during the real one
     time.sleep = lambda seconds: host.stopper.wait(asyncio.sleep(float(seconds)))
     ffi.run_sync = host.stopper.wait

@@ -261,6 +261,8 @@ HARMLESS: dict[str, tuple[str, str]] = {
     ),
     "memory": ("try:\n    bytearray(2_000_000_000)\nexcept MemoryError:\n    print('ok')", "ok"),
     "time.sleep": ("import time\ntime.sleep(0.01)\nprint('ok')", "ok"),
+    "stdin": ("print([*sys.stdin], repr(open('/dev/stdin').read(5)))", "[] ''"),
+    "the user": ("print(os.getuid())", "0"),
     "a zone": ("import zoneinfo\nprint(zoneinfo.ZoneInfo('Asia/Tokyo'))", "Asia/Tokyo"),
     "the limits": ("print(limits())", "{'calls': 7, 'cost': None, 'seconds': 1.5}"),
     "the context": ("print(context, query)\ncontext = limits = 5", "the context the query"),
@@ -297,6 +299,11 @@ EXPLAINED: dict[str, tuple[str, str, str]] = {
     "socket": (
         "import socket\nsocket.create_connection(('127.0.0.1', 9))",
         "OSError",
+        "no network",
+    ),
+    "a server": (
+        "import socket\ns = socket.socket()\ns.bind(('127.0.0.1', 0))\ns.listen(5)",
+        "OSError: listen(5)",
         "no network",
     ),
     "subprocess": ("import subprocess\nsubprocess.run(['ls'])", "OSError", "no processes"),
