@@ -6,14 +6,14 @@ import { compilePyodide } from "./compile.ts";
 import { Flow } from "./flow.ts";
 import { FrameReader, writeFrame } from "./frames.ts";
 import {
+  isPiece,
+  isTransit,
   LENGTH,
   PIECE,
-  type Piece,
   type Start,
   STATE,
   TEXT,
   TEXT_LIMIT,
-  type Transit,
 } from "./messages.ts";
 import { strike } from "./signals.ts";
 
@@ -27,25 +27,31 @@ let revoked = false;
 
 const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
 const flow = new Flow();
-worker.onmessage = ({ data }: MessageEvent<Transit | Piece>) => {
-  if ("piece" in data) return flow.giveBack(data.piece?.buffer);
+worker.onmessage = ({ data }: MessageEvent<unknown>) => {
   // The first message is `ready`: the worker has read its files, and no untrusted byte is here yet
   if (!revoked) Deno.permissions.revokeSync({ name: "read" });
   revoked = true;
+  if (isPiece(data)) return flow.giveBack(data.piece.buffer);
+  if (!isTransit(data)) return end("its code has sent the main thread what is not a message");
   blocking = data.blocking ?? blocking;
   if (data.blocking !== undefined) flow.hurry();
   writeFrame((bytes) => Deno.stdout.writeSync(bytes), data);
 };
 worker.onerror = (event) => {
   event.preventDefault();
-  const params = { message: event.message.slice(0, 2000) };
+  end(event.message);
+};
+await sendStart();
+await forward().catch((error) => end(error.message));
+Deno.exit(0);
+
+/** Ends the process, and tells the host why. */
+function end(message: string): never {
+  const params = { message: message.slice(0, 2000) };
   const json = JSON.stringify({ jsonrpc: "2.0", method: "fatal", params });
   writeFrame((bytes) => Deno.stdout.writeSync(bytes), { json });
   Deno.exit(1);
-};
-await sendStart();
-await forward();
-Deno.exit(0);
+}
 
 /** Reads the files that the worker starts from, and gives up the right to read any other. */
 async function sendStart(): Promise<void> {

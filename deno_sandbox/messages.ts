@@ -28,8 +28,25 @@ export interface Piece {
   readonly piece: Uint8Array<ArrayBuffer>;
 }
 
+/** Tells whether a message of the worker gives a piece back; generated code can post anything. */
+export function isPiece(data: unknown): data is Piece {
+  return typeof data === "object" && data !== null && "piece" in data &&
+    data.piece instanceof Uint8Array;
+}
+
 /** Length of a piece in bytes; a payload of at most so many travels with its message. */
 export const PIECE = 1 << 20;
+
+/** Tells whether a message of the worker is one; generated code can post anything. */
+export function isTransit(data: unknown): data is Transit {
+  if (typeof data !== "object" || data === null) return false;
+  const { json, payload, blocking } = data as Record<string, unknown>;
+  // Shared memory could change between the header and the bytes
+  const ownsBytes = payload instanceof Uint8Array && payload.buffer instanceof ArrayBuffer;
+  return typeof json === "string" &&
+    (payload === undefined || ownsBytes) &&
+    (blocking === undefined || Number.isSafeInteger(blocking));
+}
 
 /** Words of the shared memory in which the worker waits for a reply: its state, its length. */
 export const STATE = 0;
