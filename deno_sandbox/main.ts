@@ -41,6 +41,8 @@ worker.onerror = (event) => {
   event.preventDefault();
   end(event.message);
 };
+// The first listener opens what Deno needs for any other: after `ready` the host lets nothing be opened
+Deno.addSignalListener("SIGWINCH", () => {});
 await sendStart();
 await forward().catch((error) => end(error.message));
 Deno.exit(0);

@@ -59,6 +59,10 @@ class ChildProcess:
             return True
         return seen is not None
 
+    def limit(self, rlimits: Mapping[int, int]) -> None:
+        """Bound what the child may use from now on, by `resource.RLIMIT_*`."""
+        _set_limits(self.pid, rlimits)
+
     def kill(self) -> None:
         """End the child at once."""
         _kill(self._process)

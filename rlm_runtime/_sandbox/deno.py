@@ -363,6 +363,8 @@ async def open_deno_sandbox(
                 ) as peer,
             ):
                 await sandbox.start(process, peer)
+                # Deno opens what `sourceMappingURL` names without a look at its permissions
+                process.limit({resource.RLIMIT_NOFILE: 0})
                 yield sandbox
                 # The code may stand still in FINAL or spin: there is nothing to wait for
                 process.kill()
