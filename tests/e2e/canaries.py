@@ -48,9 +48,11 @@ class Canaries:
         assert {path.name for path in self.folder.iterdir()} == {*self.contents, "socket"}
         for name, content in self.contents.items():
             path = self.folder / name
-            assert path.stat().st_atime_ns == _READ_AT, f"{name} was read"
-            assert path.read_bytes() == content, f"{name} was written to"
+            read_at = path.stat().st_atime_ns
+            content_now = path.read_bytes()
             self._forget_reading(path)
+            assert read_at == _READ_AT, f"{name} was read"
+            assert content_now == content, f"{name} was written to"
         for listener in (self.tcp, self.unix):
             try:
                 listener.accept()[0].close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Sequence
 
 import anyio
@@ -145,6 +146,7 @@ async def test_the_main_thread_exits_when_its_input_ends(assets: Assets, code: s
     with anyio.fail_after(15):
         async with process:
             await until(process.stdout, b'"method":"ready"')
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (0, 0))
             begin = "print('begun')\n"
             params = {"cell": 1}
             about = {"at": "params.code", "kind": "utf8"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,12 +14,15 @@ import psutil
 import pytest
 
 from rlm_runtime._errors import SandboxError
+from rlm_runtime._jsonrpc import open_peer
+from rlm_runtime._process import open_process
 from rlm_runtime._sandbox.assets import Assets
-from rlm_runtime._sandbox.deno import DenoSandbox, open_deno_sandbox
+from rlm_runtime._sandbox.deno import _ENVIRONMENT, DenoSandbox, command, open_deno_sandbox
 from tests.calls import FakeCalls
-from tests.e2e.attacks import JAVASCRIPT, PYTHON, Attack
+from tests.e2e.attacks import JAVASCRIPT, Attack
 from tests.e2e.canaries import VARIABLE, Canaries, open_canaries
 from tests.e2e.conftest import OpenFake
+from tests.e2e.python_attacks import PYTHON
 
 pytestmark = [pytest.mark.anyio, pytest.mark.deno]
 
@@ -128,17 +132,66 @@ async def test_python_is_stopped(shared: DenoSandbox, canaries: Canaries, attack
     canaries.assert_untouched(result.stdout, result.stderr, result.error)
 
 
+# Deno opens a source map without a look at its permissions, and the rest tells of no error
+MAPPED = """await js.eval('''
+  import("data:text/javascript,export const f = () => { throw new Error(1); }%0A" +
+    "//%23 sourceMappingURL={url}").then((module) => module.f()).catch((error) => error.stack)
+''')"""
+SILENT: dict[str, str] = {
+    "a source map of the host": MAPPED.replace("{url}", "file://$folder/secret.json"),
+    "a source map of the network": MAPPED.replace("{url}", "http://127.0.0.1:$tcp/x.map"),
+    "a wheel of the network": "await pyodide_js.loadPackage("
+    "'http://127.0.0.1:$tcp/a-1-py3-none-any.whl')",
+    "a wheel of the host": "await pyodide_js.loadPackage('file://$folder/a-1-py3-none-any.whl')",
+    "emscripten_async_wget": "ctypes.CDLL(None).emscripten_async_wget("
+    "b'http://127.0.0.1:$tcp/x', b'/tmp/x', None, None)",
+    "a watcher": "await js.eval(\"import('node:fs').then((fs) => new Promise((resolve) => {"
+    " fs.watchFile('$folder/secret.txt', { interval: 20 }, resolve); }))\")",
+    "a log of V8": "await js.eval(\"import('node:v8').then((v8) => {"
+    " v8.setFlagsFromString('--logfile=$folder/new --log'); })\")",
+}
+
+
+@pytest.mark.parametrize("code", SILENT.values(), ids=SILENT.keys())
+async def test_what_fails_in_silence_touches_nothing(
+    shared: DenoSandbox, canaries: Canaries, code: str
+) -> None:
+    printed = await run(shared, f"import asyncio\n{canaries.aim(code)}\nawait asyncio.sleep(0.05)")
+    assert await run(shared, "print(dict(pyodide_js.loadedPackages.to_py()))") == "{}\n"
+    canaries.assert_untouched(printed)
+
+
+NO_FILES = "Too many open files"
+
+
+@asynccontextmanager
+async def open_unbounded(assets: Assets) -> AsyncIterator[DenoSandbox]:
+    """Open a sandbox behind Deno's walls alone; a nested worker needs to open files."""
+    sandbox = DenoSandbox(FakeCalls())
+    async with (
+        open_process(command(assets, 512), env=_ENVIRONMENT) as process,
+        open_peer(
+            process.stdout,
+            process.stdin,
+            on_request=sandbox.on_request,
+            on_notification=sandbox.on_notification,
+        ) as peer,
+    ):
+        await sandbox.start(process, peer)
+        yield sandbox
+
+
 @pytest.mark.parametrize("worker", WORKERS.values(), ids=WORKERS.keys())
 async def test_nested_workers_can_do_no_more(
-    opened: OpenFake, canaries: Canaries, assets: Assets, worker: str
+    canaries: Canaries, assets: Assets, worker: str
 ) -> None:
     attacks = [
         tuple(canaries.aim(text, assets=assets.folder) for text in attack)
         for attack in JAVASCRIPT
-        if "import('node:sqlite')" not in attack[0]
+        if attack[2] != NO_FILES
     ]
     codes = [OUTCOME % code for code, _, _ in attacks]
-    async with opened(FakeCalls()) as sandbox:
+    async with open_unbounded(assets) as sandbox:
         await run(sandbox, f"import js\nawait js.eval({RUN_IN_WORKER.replace('WORKER', worker)!r})")
         printed = await run(sandbox, f"for c in {codes!r}: print(await js.runInWorker(c))")
     for (code, error, message), line in zip(attacks, printed.splitlines(), strict=True):
@@ -168,6 +221,10 @@ FATAL: dict[str, tuple[str, str]] = {
         "pyodide.FS.createPreloadedFile('/', 'new', 'http://127.0.0.1:$tcp/x', true, true)",
         'Requires read access to "http://127.0.0.1:$tcp/x"',
     ),
+    **{
+        f"a nested worker, {kind}": (f"(async () => {worker})()", NO_FILES)
+        for kind, worker in WORKERS.items()
+    },
     "process.abort": (
         "import('node:process').then((process) => process.abort())",
         "ended with status -6",
@@ -186,10 +243,19 @@ async def test_an_attack_that_ends_its_sandbox_says_why(
     code, message = canaries.aim(code), canaries.aim(message)
     begin = "import asyncio, js, pyodide_js\njs.pyodide = pyodide_js\n"
     async with opened(FakeCalls()) as sandbox:
-        with pytest.raises(SandboxError, match=f"The sandbox is lost: .*{message}") as caught:
+        with pytest.raises(SandboxError, match=f"(?s)The sandbox is lost: .*{message}") as caught:
             await sandbox.execute(f"{begin}js.eval({code!r})\nawait asyncio.sleep(5)")
     assert not psutil.pid_exists(sandbox.pid)
     canaries.assert_untouched(str(caught.value))
+
+
+async def test_an_inspector_that_a_signal_calls_for_cannot_listen(shared: DenoSandbox) -> None:
+    # Deno lets a process send signals to itself, and this one makes it listen for a debugger
+    await run(
+        shared, "import asyncio\njs.Deno.kill(js.Deno.pid, 'SIGUSR1')\nawait asyncio.sleep(0.2)"
+    )
+    assert psutil.Process(shared.pid).net_connections() == []
+    assert await run(shared, "6 * 7") == "42\n"
 
 
 async def test_a_stopped_sandbox_ends_with_its_block(opened: OpenFake) -> None:
@@ -246,6 +312,7 @@ async def test_nothing_of_one_sandbox_is_seen_by_another(opened: OpenFake, asset
 
 async def test_a_sandbox_has_nothing_of_the_host(shared: DenoSandbox, canaries: Canaries) -> None:
     process = psutil.Process(shared.pid)
+    assert process.rlimit(psutil.RLIMIT_NOFILE) == (0, 0)
     expected = {"DENO_DIR", "DENO_NO_UPDATE_CHECK", "DENO_WEBGPU_BACKEND", "NO_COLOR"}
     assert set(process.environ()) == expected
     assert process.cwd() == "/"
