@@ -112,35 +112,58 @@ def test_a_flag_that_others_hide_is_in_the_command(assets: Assets, flag: str) ->
     assert words.index(flag) < words.index(str(assets.folder / "main.js"))
 
 
-def test_variables_that_others_hide_are_set() -> None:
-    # There is no network to ask for updates, and a machine without a GPU has none to hide
+def test_a_variable_that_others_hide_is_set() -> None:
+    # There is no network to ask for updates
     assert _ENVIRONMENT["DENO_NO_UPDATE_CHECK"] == "1"
-    assert _ENVIRONMENT["DENO_WEBGPU_BACKEND"] == "noop"
 
 
-# Parts that main.js imports, replaced: its first frame tells what it may still read
-WORKER = "self.onmessage = () => self.postMessage({ json: '{}' });"
-FRAMES = """
-export class FrameReader {
-  read() { return new Promise((resolve) => setTimeout(() => resolve(null), 5000)); }
-}
-export function writeFrame() {
-  const told = Deno.permissions.querySync({ name: "read", path: Deno.args[0] }).state;
-  Deno.stdout.writeSync(new TextEncoder().encode(told));
+# The threads share one set of rights, so each is run with parts beside it that revoke nothing, and
+# tells by its first frame, or when it would start the Python side, what may still be read
+TELL = "Deno.permissions.querySync({ name: 'read', path: Deno.args[0] }).state"
+BESIDE_MAIN = {
+    "worker.js": "self.onmessage = () => self.postMessage({ json: '{}' });",
+    "frames.js": f"""
+export class FrameReader {{
+  read() {{ return new Promise((resolve) => setTimeout(() => resolve(null), 5000)); }}
+}}
+export function writeFrame() {{
+  Deno.stdout.writeSync(new TextEncoder().encode({TELL}));
   Deno.exit(0);
+}}
+""",
 }
-"""
+BESIDE_WORKER = {
+    "main.js": """
+const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+worker.onmessage = ({ data }) => {
+  Deno.stdout.writeSync(new TextEncoder().encode(data.json));
+  Deno.exit(0);
+};
+const [snapshot, tzdata] = [new ArrayBuffer(0), new ArrayBuffer(0)];
+worker.postMessage({ assets: Deno.args[0], snapshot, tzdata, replies: new SharedArrayBuffer(16) });
+""",
+    "bootstrap.js": "export const installBootstrap = () => {}, readBootstrap = () => ({});",
+    "pyodide.js": f"""
+const start = (send) => {{ send({TELL}); return () => {{}}; }};
+export const startPyodide = () => ({{ FS: {{ writeFile() {{}} }}, pyimport: () => ({{ start }}) }});
+""",
+}
 
 
-async def test_the_main_thread_has_no_right_to_read_at_its_first_frame(
-    assets: Assets, tmp_path: Path
+@pytest.mark.parametrize(
+    ("real", "parts"),
+    [("main.js", BESIDE_MAIN), ("worker.js", BESIDE_WORKER)],
+    ids=["the main thread", "the worker"],
+)
+async def test_each_thread_revokes_the_right_to_read_before_untrusted_code(
+    assets: Assets, tmp_path: Path, real: str, parts: Mapping[str, str]
 ) -> None:
-    for name in ("main.js", "messages.js"):
+    for name in (real, "messages.js"):
         (tmp_path / name).write_text((assets.folder / name).read_text())
-    (tmp_path / "worker.js").write_text(WORKER)
-    (tmp_path / "frames.js").write_text(FRAMES)
+    for name, text in parts.items():
+        (tmp_path / name).write_text(text)
     (tmp_path / "tzdata.zip").touch()
     copied = Assets(deno=assets.deno, folder=tmp_path, snapshot=None)
     with anyio.fail_after(15):
         async with open_process(command(copied, 64), env=_ENVIRONMENT) as process:
-            assert await process.stdout.receive() == b"prompt"
+            assert await process.stdout.receive() == b"prompt", process.stderr_tail()

@@ -310,9 +310,12 @@ async def test_nothing_of_one_sandbox_is_seen_by_another(opened: OpenFake, asset
     assert before == {path: path.stat().st_mtime_ns for path in assets.folder.rglob("*")}
 
 
-async def test_a_sandbox_has_nothing_of_the_host(shared: DenoSandbox, canaries: Canaries) -> None:
+async def test_a_sandbox_has_nothing_of_the_host_and_can_open_nothing(
+    shared: DenoSandbox, canaries: Canaries
+) -> None:
     process = psutil.Process(shared.pid)
-    assert process.rlimit(psutil.RLIMIT_NOFILE) == (0, 0)
+    for limit in (psutil.RLIMIT_NOFILE, psutil.RLIMIT_FSIZE, psutil.RLIMIT_CORE):
+        assert process.rlimit(limit) == (0, 0)
     expected = {"DENO_DIR", "DENO_NO_UPDATE_CHECK", "DENO_WEBGPU_BACKEND", "NO_COLOR"}
     assert set(process.environ()) == expected
     assert process.cwd() == "/"
