@@ -347,6 +347,7 @@ async def open_deno_sandbox(
         resource.RLIMIT_NOFILE: _RLIMIT_NOFILE,
     }
     prefix = walls.prefix if walls else ()
+    started = False
     try:
         walled = [*prefix, *command(assets, memory_mb)]
         opened = open_process(walled, env=_ENVIRONMENT, rlimits=rlimits)
@@ -365,8 +366,12 @@ async def open_deno_sandbox(
                 await sandbox.start(process, peer)
                 # Deno opens what `sourceMappingURL` names without a look at its permissions
                 process.limit({resource.RLIMIT_NOFILE: 0})
+                started = True
                 yield sandbox
                 # The code may stand still in FINAL or spin: there is nothing to wait for
                 process.kill()
     except OSError as exc:
+        if started:
+            # Of the block: a TimeoutError is one as well
+            raise
         raise SandboxStartError(f"Cannot start a sandbox: {exc}") from exc

@@ -174,6 +174,12 @@ async def test_the_end_of_the_process_is_told_with_its_last_words(tmp_path: Path
                 await sandbox.execute("code")
 
 
+async def test_an_error_of_the_block_is_not_taken_for_one_of_the_start(tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError):
+        async with pretending(tmp_path, "plays_sandbox", READY):
+            raise TimeoutError
+
+
 async def test_output_without_end_is_bounded(tmp_path: Path) -> None:
     piece = note("output", stream="stdout", text="x" * 400_000, omitted=0)
     odd = note("output", stream="stderr", text="", omitted=2**53) * 3

@@ -167,7 +167,7 @@ NO_FILES = "Too many open files"
 @asynccontextmanager
 async def open_unbounded(assets: Assets) -> AsyncIterator[DenoSandbox]:
     """Open a sandbox behind Deno's walls alone; a nested worker needs to open files."""
-    sandbox = DenoSandbox(FakeCalls())
+    sandbox = DenoSandbox(FakeCalls(), memory_mb=512)
     async with (
         open_process(command(assets, 512), env=_ENVIRONMENT) as process,
         open_peer(
