@@ -195,13 +195,17 @@ class Pool:
     def _spares_of(self, memory_mb: int | None) -> int:
         return sum(one.memory_mb == memory_mb and one.is_fresh for one in self._ready)
 
+    def _expecting(self) -> list[_Run]:
+        """Name the runs that may soon have child nodes."""
+        return [run for run in self._runs if run.has_sandbox and run.room]
+
     def _spare_size(self) -> int | None:
         """Give the memory of spares: what the children of the newest run will ask for."""
-        sizes = [run.memory_mb for run in self._runs if run.has_sandbox and run.room]
-        return sizes[-1] if sizes else None
+        expecting = self._expecting()
+        return expecting[-1].memory_mb if expecting else None
 
     def _wanted_spares(self) -> int:
-        room = sum(run.room for run in self._runs if run.has_sandbox)
+        room = sum(run.room for run in self._expecting())
         return min(room, _FIRST_SPARES + self._misses if self._fixed is None else self._fixed)
 
     def _allowed(self) -> int:

@@ -22,6 +22,8 @@ class Controlled:
         self.memory_mb = memory_mb
         self.go = anyio.Event()
         self.lost = anyio.Event()
+        self.is_lost = False
+        self.was_cancelled = False
         self.may_close = anyio.Event()
         self.may_close.set()
         self.broken = anyio.Event()
@@ -44,10 +46,6 @@ class Controlled:
 
     def output_so_far(self) -> ExecutionResult:
         return ExecutionResult(stdout=self.output)
-
-    @property
-    def is_lost(self) -> bool:
-        return self.lost.is_set()
 
     async def wait_lost(self) -> None:
         await self.lost.wait()
@@ -90,7 +88,11 @@ class Opener:
             sandbox.has_started = True
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(sandbox.wait_broken)
-                yield sandbox
+                try:
+                    yield sandbox
+                except anyio.get_cancelled_exc_class():
+                    sandbox.was_cancelled = sandbox.error is None
+                    raise
                 tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None

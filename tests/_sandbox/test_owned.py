@@ -53,13 +53,21 @@ async def test_calls_are_served_in_the_context_of_the_node() -> None:
     async def tell(call: SubCall) -> object:
         return WHO.get("nobody")
 
-    async with pooled(Opener(by_itself=True)) as pool:
+    async def ask(sandbox: Controlled) -> None:
+        await may_ask.wait()
+        told.append(await sandbox.calls.llm_query(CALL))
+
+    may_ask, told = anyio.Event(), list[object]()
+    async with pooled(Opener(by_itself=True)) as pool, anyio.create_task_group() as tasks:
         with pool.run() as run:
-            # Their sandboxes are there before the variable has a value
             await pool.node(run)
+            # The tasks of a spare are there before the variable has a value
+            tasks.start_soon(ask, pool.made[1])
             WHO.set("the node")
-            async with run(FakeCalls(tell), memory_mb=512) as sandbox:
-                assert await pool.made[sandbox.pid].calls.llm_query(CALL) == "the node"
+            async with run(FakeCalls(tell), memory_mb=512):
+                may_ask.set()
+                await anyio.wait_all_tasks_blocked()
+    assert told == ["the node"]
 
 
 async def test_a_cancelled_request_is_not_served_any_more() -> None:

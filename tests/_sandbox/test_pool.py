@@ -69,9 +69,10 @@ async def test_the_block_ends_when_the_sandbox_is_closed() -> None:
             pool.made[0].may_close = anyio.Event()
             node.scope.cancel()
             await anyio.wait_all_tasks_blocked()
-            assert not node.ended.is_set()
+            ended_early = node.ended.is_set()
             pool.made[0].may_close.set()
             await node.ended.wait()
+            assert not ended_early
             assert pool.opener.open == []
 
 
@@ -105,10 +106,22 @@ async def test_a_spare_that_dies_as_it_is_handed_over_is_not_used() -> None:
     async with pooled(Opener(by_itself=True)) as pool:
         with pool.run() as run:
             await pool.node(run)
-            pool.made[1].lost.set()
-            # Nobody has noticed it yet
+            # Nobody has told of it yet
+            pool.made[1].is_lost = True
             child = await pool.node(run)
             assert child.pid == 2
+
+
+async def test_a_spare_that_dies_on_its_way_to_a_node_is_not_used() -> None:
+    async with pooled(Opener(by_itself=True)) as pool:
+        with pool.run() as run:
+            await pool.node(run)
+            child = pool.node_nowait(run)
+            # Given in this very moment, before the node knows
+            await anyio.lowlevel.checkpoint()
+            pool.made[1].is_lost = True
+            await anyio.wait_all_tasks_blocked()
+            assert child.pid == 2 and 1 not in pool.opener.open
 
 
 async def test_spares_that_die_at_once_are_not_replaced_for_ever() -> None:
@@ -117,7 +130,7 @@ async def test_spares_that_die_at_once_are_not_replaced_for_ever() -> None:
             await pool.node(run)
             await pool.start(0)
             for number in range(1, 4):
-                pool.made[number].lost.set()
+                pool.made[number].is_lost = True
                 await pool.start(number)
             assert (pool.opener.open, len(pool.made)) == ([0], 4)
             # A node that gets one shows that they start again
@@ -375,3 +388,5 @@ async def test_an_error_or_a_cancellation_in_the_block_leaves_nothing() -> None:
         except LookupError:
             assert ends_by_error
         assert opener.open == []
+        # They were told to end, which is the quickest way
+        assert not any(sandbox.was_cancelled for sandbox in opener.made)
