@@ -37,6 +37,8 @@ self.onmessage = async ({ data }: MessageEvent<Start>) => {
       writeDirectly(text);
     }
   };
+  // A Python whose memory makes no sense would run for ever, and Pyodide prints why it dies
+  beforeDeath(pyodide, () => write = writeDirectly);
   self.onmessage = ({ data }: MessageEvent<Transit | Piece>) => {
     try {
       if ("json" in data) return receive(data.json, data.payload, data.size);
@@ -49,6 +51,16 @@ self.onmessage = async ({ data }: MessageEvent<Start>) => {
     }
   };
 };
+
+/** Calls a function when Pyodide finds that it cannot go on, before it says so. */
+function beforeDeath(pyodide: object, call: () => void): void {
+  const { _api } = pyodide as { _api: { fatal_error: (error: unknown) => void } };
+  const die = _api.fatal_error;
+  _api.fatal_error = (error) => {
+    call();
+    die(error);
+  };
+}
 
 /** Python's own way to fill in a text, which saves a copy of it; Pyodide has no other name for it. */
 function copyText(pyodide: object): unknown {

@@ -143,7 +143,7 @@ async def test_its_network_is_empty(live: Live, walls: Walls) -> None:
 
 async def test_its_limits_are_small(live: Live) -> None:
     found = limits(live[0])
-    assert found["Max open files"] == ["64", "64"]
+    assert found["Max open files"] == ["0", "0"]
     assert found["Max file size"] == found["Max core file size"] == ["0", "0"]
     soft, hard = found["Max data size"]
     assert soft == hard and int(soft) < 3 << 30
@@ -262,7 +262,7 @@ async def test_a_plain_user_has_the_walls_as_well(for_all: Assets) -> None:
     assert seen == {name: reason is None for name, reason in told["walls"].items()}
     standing = {name for name, stands in seen.items() if stands}
     assert standing >= permitted(for_all, root=False, prefix=AS_NOBODY)
-    assert bounds["Max open files"] == ["64", "64"]
+    assert bounds["Max open files"] == ["0", "0"]
 
 
 @pytest.mark.usefixtures("assets")
