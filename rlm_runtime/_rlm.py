@@ -64,7 +64,8 @@ class RunResult:
 class RLM:
     """A runtime for Recursive Language Models: open it with `async with`, then `run` queries.
 
-    Many runs may go on at once. When the block ends, nothing is left of them.
+    Many runs may go on at once, in any tasks of one event loop; the block itself begins and ends in
+    one task. When it ends, nothing is left of them.
     """
 
     def __init__(

@@ -91,7 +91,7 @@ def decode(data: bytes | bytearray) -> Any:
         text = str(view[_HEAD:end], "utf-8", "surrogatepass")
         if _has_too_many_containers(text):
             raise MalformedValueError(f"Cannot decode a value: {_TOO_MANY}")
-        tree = json.loads(text)
+        tree = json.loads(text, parse_constant=float)  # each nan is a key of its own
         decoder = _Decoder(view[end:])
         value = decoder.decode(tree)
     except MalformedValueError:

@@ -121,6 +121,7 @@ def test_a_variable_that_others_hide_is_set() -> None:
 # tells by its first frame, or when it would start the Python side, what may still be read
 TELL = "Deno.permissions.querySync({ name: 'read', path: Deno.args[0] }).state"
 BESIDE_MAIN = {
+    "compile.js": "export const compilePyodide = () => Promise.resolve(null);",
     "worker.js": "self.onmessage = () => self.postMessage({ json: '{}' });",
     "frames.js": f"""
 export class FrameReader {{
@@ -139,27 +140,34 @@ worker.onmessage = ({ data }) => {
   Deno.stdout.writeSync(new TextEncoder().encode(data.json));
   Deno.exit(0);
 };
-const [snapshot, tzdata] = [new ArrayBuffer(0), new ArrayBuffer(0)];
-worker.postMessage({ assets: Deno.args[0], snapshot, tzdata, replies: new SharedArrayBuffer(16) });
+const shared = new SharedArrayBuffer(16);
+const start = { assets: Deno.args[0], module: null, snapshot: null, packages: null };
+worker.postMessage({ ...start, tzdata: new ArrayBuffer(0), replies: shared, signals: shared });
 """,
     "bootstrap.js": "export const installBootstrap = () => {}, readBootstrap = () => ({});",
     "pyodide.js": f"""
-const start = (send) => {{ send({TELL}); return () => {{}}; }};
-export const startPyodide = () => ({{ FS: {{ writeFile() {{}} }}, pyimport: () => ({{ start }}) }});
+const start = (send) => {{ send({TELL}); return []; }};
+export const startPyodide = () => ({{
+  FS: {{ writeFile() {{}} }},
+  pyimport: () => ({{ start }}),
+  setInterruptBuffer() {{}},
+  _module: {{}},
+  _api: {{}},
+}});
 """,
 }
 
 
 @pytest.mark.parametrize(
-    ("real", "parts"),
-    [("main.js", BESIDE_MAIN), ("worker.js", BESIDE_WORKER)],
+    "parts",
+    [BESIDE_MAIN, BESIDE_WORKER],
     ids=["the main thread", "the worker"],
 )
 async def test_each_thread_revokes_the_right_to_read_before_untrusted_code(
-    assets: Assets, tmp_path: Path, real: str, parts: Mapping[str, str]
+    assets: Assets, tmp_path: Path, parts: Mapping[str, str]
 ) -> None:
-    for name in (real, "messages.js"):
-        (tmp_path / name).write_text((assets.folder / name).read_text())
+    for script in assets.folder.glob("*.js"):
+        (tmp_path / script.name).write_text(script.read_text())
     for name, text in parts.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "tzdata.zip").touch()
