@@ -19,6 +19,7 @@ _MAX_NAMES = 200
 _MAX_PACKAGES = 40
 _SHOWN_ITEMS = 10_000
 _SHOWN_CHARS = 100_000
+_SHOWN_FRAMES = 8
 _SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
 
 # What an ordinary error does not say: where this code runs, and what to do instead
@@ -158,5 +159,10 @@ def _keep_user_frames(summary: traceback.TracebackException) -> None:
             continue
         seen.add(id(one))
         frames = [frame for frame in one.stack if frame.filename.startswith("<cell ")]
+        left_out = len(frames) - 2 * _SHOWN_FRAMES
+        if left_out > 0:
+            # Each frame is parsed to be shown: a recursion without end took half a second
+            gap = traceback.FrameSummary("…", 0, f"{left_out} calls left out", line="")
+            frames[_SHOWN_FRAMES:-_SHOWN_FRAMES] = [gap]
         one.stack = traceback.StackSummary.from_list(frames)
         waiting += [one.__cause__, one.__context__, *(one.exceptions or ())]

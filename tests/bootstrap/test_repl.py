@@ -310,3 +310,10 @@ async def test_the_code_is_the_main_module(repl: Repl) -> None:
     )
     assert type(repl.namespace["copy"]) is repl.namespace["A"]
     assert sys.modules["__main__"].__dict__ is repl.namespace
+
+
+async def test_a_long_chain_of_calls_is_shown_by_both_of_its_ends(repl: Repl) -> None:
+    error = await repl.execute("def f(n): return g(n)\ndef g(n): return f(n)\nf(0)", 1)
+    assert error is not None and error.count("\n") < 60
+    assert "line 3, in <module>" in error and "calls left out" in error
+    assert error.endswith("RecursionError: maximum recursion depth exceeded")
