@@ -37,7 +37,8 @@ class FakeSandbox:
     """Runs code in this process, each block in one namespace, with the REPL's names as they are.
 
     `FINAL` must be awaited here; like `spin()`, it never returns. `lose(reason)` loses the sandbox.
-    Code stops when it is interrupted, but for `spin()`; `busy(seconds)` uses a processor meanwhile.
+    Code stops when it is interrupted, but for `spin()` and `stop_reading()`, after which no message
+    arrives; `busy(seconds)` uses a processor meanwhile.
     """
 
     def __init__(self, calls: HostCalls, pid: int, tasks: anyio.abc.TaskGroup) -> None:
@@ -50,6 +51,7 @@ class FakeSandbox:
         self._tasks = tasks
         self._scope = anyio.CancelScope()
         self._stubborn = False
+        self._deaf = False
         self._used = 0.0
         self._out = io.StringIO()
         self._pending: list[str] = []
@@ -60,6 +62,7 @@ class FakeSandbox:
             "lose": self._lose,
             "spin": self._spin,
             "busy": self._busy,
+            "stop_reading": self._stop_reading,
             "sleep": anyio.sleep,
             "print": lambda *values: print(*values, file=self._out),
         }
@@ -91,6 +94,8 @@ class FakeSandbox:
         )
 
     async def interrupt(self) -> None:
+        if self._deaf:
+            await anyio.sleep_forever()
         if not self._stubborn:
             self._scope.cancel()
 
@@ -111,6 +116,10 @@ class FakeSandbox:
 
     async def _spin(self) -> None:
         self._stubborn = True
+        await anyio.sleep_forever()
+
+    async def _stop_reading(self) -> None:
+        self._deaf = True
         await anyio.sleep_forever()
 
     async def _busy(self, seconds: float) -> None:

@@ -31,8 +31,9 @@ async def test_code_that_runs_too_long_is_interrupted_and_keeps_its_variables() 
     assert "was stopped" in (played.of(CodeExecuted)[1].error or "")
 
 
-async def test_code_that_does_not_stop_is_ended_with_its_sandbox() -> None:
-    replies = [repl("x = 1"), repl("print('begun')\nawait spin()"), END]
+@pytest.mark.parametrize("last", ["spin()", "stop_reading()"])
+async def test_code_that_does_not_stop_is_ended_with_its_sandbox(last: str) -> None:
+    replies = [repl("x = 1"), repl(f"print('begun')\nawait {last}"), END]
     played = await play({"root": replies}, limits=SHORT)
     assert played.answer == "done"
     told = played.told()
