@@ -144,18 +144,23 @@ class Stopper:
     def wait(self, awaitable: Awaitable[_T]) -> _T:
         """Wait in synchronous code; the event loop runs meanwhile, and is not to be struck."""
         before, _strikes.allowed = _strikes.allowed, False
-        future = asyncio.ensure_future(awaitable)
-        self._waits[future] = asyncio.current_task()
         try:
-            result: _T = self._run_sync(future)
+            result = self._wait(awaitable)
         except BaseException as exc:
             _strikes.allowed = before
             if self.stopped and isinstance(exc, asyncio.CancelledError | StoppedError):
                 raise KeyboardInterrupt from None
             raise
+        _strikes.enter(before)
+        return result
+
+    def _wait(self, awaitable: Awaitable[_T]) -> _T:
+        future = asyncio.ensure_future(awaitable)
+        self._waits[future] = asyncio.current_task()
+        try:
+            result: _T = self._run_sync(future)
         finally:
             del self._waits[future]
-        _strikes.enter(before)
         return result
 
     def stop(self) -> None:

@@ -167,6 +167,21 @@ async def test_a_wait_in_synchronous_code_is_stopped_by_an_interrupt() -> None:
     assert not task.cancelling()
 
 
+async def test_a_wait_for_what_nobody_can_wait_for_lets_interrupts_strike_again(
+    stopper: Stopper,
+) -> None:
+    async def code() -> str:
+        with pytest.raises(TypeError):
+            stopper.wait(5)  # type: ignore[arg-type]  # code passes anything
+        try:
+            interrupt()
+        except KeyboardInterrupt:
+            return "struck"
+        return "missed"
+
+    assert await stopper.create_task(code()) == "struck"
+
+
 async def test_a_task_of_the_code_is_as_any_task(stopper: Stopper) -> None:
     async def code() -> str:
         task = asyncio.current_task()
