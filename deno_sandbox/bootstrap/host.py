@@ -124,7 +124,9 @@ class Host:
         await asyncio.wait([task])
         self._cell = 0
         self._over(cell)
-        if self.stopper.stopped:
+        # Read once: a last signal may come any time, and what is told is what was done
+        stopped = self.stopper.stopped
+        if stopped:
             self._cancel_all()
         self.stdout.end_cell()
         self.stderr.end_cell()
@@ -132,7 +134,7 @@ class Host:
         waiting = [*self._calls.values(), *(call for call, _, _ in self._queue if not call.done())]
         result = {
             "error": None if error is None else _readable(error),
-            "interrupted": self.stopper.stopped,
+            "interrupted": stopped,
             "pending": [_readable(call.label) for call in waiting[:20]],
             "variables": [_readable(name[:100]) for name in self.repl.variable_names()],
         }
