@@ -26,6 +26,7 @@ _SPARES_PER_CORE = 4
 _SPARE_MB = 130
 _SHARE_OF_MEMORY = 0.25
 _MOST_SPOILED = 3
+_SPOILED = "Cannot start a sandbox: it was lost, or had printed something, when it was ready"
 _WINDOW_SECONDS = 10.0
 
 
@@ -224,7 +225,12 @@ class Pool:
 
     def _add_ready(self, owned: OwnedSandbox) -> None:
         self._starting.remove(owned)
-        self._ready.append(owned)
+        if owned.is_fresh or owned.is_ending:
+            self._ready.append(owned)
+        else:
+            # Another would be as this one, and whoever waits would do so for ever
+            owned.end()
+            self._fail_one(owned.memory_mb, SandboxStartError(_SPOILED))
         self._balance()
 
     def _drop_lost(self, owned: OwnedSandbox) -> None:

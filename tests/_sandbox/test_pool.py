@@ -203,6 +203,20 @@ async def test_a_failed_start_is_the_error_of_one_and_costs_no_slot() -> None:
             assert second.pid == 1
 
 
+@pytest.mark.parametrize("is_lost", [True, False])
+async def test_a_node_does_not_wait_for_ever_where_none_is_fresh_when_it_is_ready(
+    is_lost: bool,
+) -> None:
+    async with pooled(cores=1) as pool:
+        with pool.run(room=0) as run:
+            node = await pool.node(run)
+            pool.made[0].is_lost = is_lost
+            pool.made[0].output = "a warning"
+            await pool.start(0)
+            assert isinstance(node.error, SandboxStartError) and "when it was" in str(node.error)
+            assert len(pool.made) == 1 and pool.opener.open == []
+
+
 async def test_all_that_wait_are_told_where_nothing_starts() -> None:
     async with pooled(Opener(by_itself=True, error=NO_DENO), cores=2) as pool:
         with pool.run() as run:
