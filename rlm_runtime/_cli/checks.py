@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from rlm_runtime._cli.models import resolve_model
 from rlm_runtime._errors import ConfigError
+from rlm_runtime._sandbox.machine import available_memory_mb
 
 _MB = 1 << 20
 _LEAST_SPACE_MB = 500
@@ -36,11 +37,8 @@ class Check:
 
 def check_memory(max_memory_mb: int, idle_mb: float | None) -> Check:
     """Compare what the machine has left with what a sandbox takes."""
-    free_mb = _free_memory_mb()
+    free_mb = available_memory_mb()
     figures = {"free_mb": free_mb, "max_memory_mb": max_memory_mb, "idle_sandbox_mb": idle_mb}
-    if free_mb is None:
-        text = "the system does not tell how much memory it has left"
-        return Check(name="memory", status="warn", text=text, figures=figures)
     text = f"{free_mb:,} MB left; a sandbox takes up to {max_memory_mb:,} MB for Python"
     if idle_mb is not None:
         text += f", {idle_mb:.0f} MB when idle"
@@ -126,20 +124,3 @@ def _host(url: str) -> str:
         return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:
         return ""
-
-
-def _free_memory_mb() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        (line,) = (line for line in lines if line.startswith("MemAvailable:"))
-        free = int(line.split()[1]) // 1024
-    except (OSError, ValueError):
-        return None
-    group = Path("/sys/fs/cgroup")
-    try:
-        most = int((group / "memory.max").read_text())
-        used = int((group / "memory.current").read_text())
-    except (OSError, ValueError):
-        # No such group, or one without a limit
-        return free
-    return min(free, (most - used) // _MB)
