@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from rlm_runtime._errors import SandboxStartError
 from rlm_runtime._sandbox.assets import Assets, Progress, drop_snapshot
 from rlm_runtime._sandbox.base import HostCalls
 from rlm_runtime._sandbox.deno import DenoSandbox, open_deno_sandbox
 from rlm_runtime._sandbox.walls import Walls
+
+_SNAPSHOT_TRIES = 2
 
 
 class SandboxOpener:
@@ -32,21 +35,21 @@ class SandboxOpener:
             yield await self._open(stack, calls, memory_mb)
 
     async def _open(self, stack: AsyncExitStack, calls: HostCalls, memory_mb: int) -> DenoSandbox:
+        start = partial(open_deno_sandbox, calls=calls, memory_mb=memory_mb, walls=self._walls)
         tried = self._assets
-        try:
-            return await stack.enter_async_context(
-                open_deno_sandbox(tried, calls, memory_mb=memory_mb, walls=self._walls)
-            )
-        except SandboxStartError as exc:
-            # The system refused a process: that says nothing about the snapshot
-            if tried.snapshot is None or isinstance(exc.__cause__, OSError):
-                raise
-            problem = exc
-        plain = replace(tried, snapshot=None)
-        sandbox = await stack.enter_async_context(
-            open_deno_sandbox(plain, calls, memory_mb=memory_mb, walls=self._walls)
-        )
-        self._give_up_snapshot(problem)
+        problem: SandboxStartError | None = None
+        # Twice, since one may be killed from outside, such as where memory runs out
+        for _ in range(_SNAPSHOT_TRIES if tried.snapshot else 0):
+            try:
+                return await stack.enter_async_context(start(tried))
+            except SandboxStartError as exc:
+                # The system refused a process: that says nothing about the snapshot
+                if isinstance(exc.__cause__, OSError):
+                    raise
+                problem = exc
+        sandbox = await stack.enter_async_context(start(replace(tried, snapshot=None)))
+        if problem is not None:
+            self._give_up_snapshot(problem)
         return sandbox
 
     def _give_up_snapshot(self, problem: SandboxStartError) -> None:

@@ -96,6 +96,21 @@ async def test_a_process_that_cannot_start_says_nothing_about_the_snapshot(
     assert lines == []
 
 
+async def test_a_sandbox_that_is_killed_once_costs_no_snapshot(
+    assets: Assets, tmp_path: Path
+) -> None:
+    folder = tmp_path / assets.folder.name
+    whole = copied(assets, folder, (assets.folder / "snapshot.bin").read_bytes(), ours=True)
+    deno = tmp_path / "deno"
+    words = f'#!/bin/sh\n/bin/mkdir {tmp_path}/begun 2>&- && kill -9 $$\nexec {assets.deno} "$@"\n'
+    deno.write_text(words)
+    deno.chmod(0o755)
+    lines: list[str] = []
+    await run_once(SandboxOpener(replace(whole, deno=deno), progress=lines.append))
+    assert lines == [] and (tmp_path / "begun").exists()
+    assert (folder / "snapshot.bin").exists()
+
+
 async def test_an_error_in_the_block_is_no_start_that_failed(assets: Assets) -> None:
     lines: list[str] = []
     with pytest.raises(SandboxStartError, match="a child"):
