@@ -73,6 +73,8 @@ _ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": "65536",
     "MALLOC_TRIM_THRESHOLD_": "131072",
     "NO_COLOR": "1",
+    # Else local time in it tells where the host is
+    "TZ": "UTC",
 }
 
 
@@ -326,6 +328,17 @@ def _sub_call(params: LLMQuery, given: object) -> SubCall:
     return SubCall(prompt=prompt, context=context, model=params.model, recursive=params.recursive)
 
 
+def _rlimits(assets: Assets, memory_mb: int) -> dict[int, int]:
+    data_bytes = int(memory_mb * _RLIMIT_DATA_SHARE + _RLIMIT_DATA_EXTRA_MB) << 20
+    data_bytes += assets.packages.size if assets.packages else 0
+    return {
+        resource.RLIMIT_DATA: data_bytes,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_NOFILE: _RLIMIT_NOFILE,
+    }
+
+
 @asynccontextmanager
 async def open_deno_sandbox(
     assets: Assets, calls: HostCalls, *, memory_mb: int, walls: Walls | None = None
@@ -338,19 +351,10 @@ async def open_deno_sandbox(
         SandboxStartError: It cannot be started.
     """
     sandbox = DenoSandbox(calls, memory_mb=memory_mb)
-    data_bytes = int(memory_mb * _RLIMIT_DATA_SHARE + _RLIMIT_DATA_EXTRA_MB) << 20
-    data_bytes += assets.packages.size if assets.packages else 0
-    rlimits = {
-        resource.RLIMIT_DATA: data_bytes,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NOFILE: _RLIMIT_NOFILE,
-    }
-    prefix = walls.prefix if walls else ()
+    walled = [*(walls.prefix if walls else ()), *command(assets, memory_mb)]
+    opened = open_process(walled, env=_ENVIRONMENT, rlimits=_rlimits(assets, memory_mb))
     started = False
     try:
-        walled = [*prefix, *command(assets, memory_mb)]
-        opened = open_process(walled, env=_ENVIRONMENT, rlimits=rlimits)
         with unwrapped():
             async with (
                 opened as process,
