@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
-import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from rlm_runtime._frames import FrameLimits, FrameReader, PeerError
+from rlm_runtime._frames import PeerError
 from rlm_runtime._jsonrpc import (
     OnNotification,
     OnRequest,
@@ -24,31 +21,12 @@ from rlm_runtime._jsonrpc import (
     RequestError,
     open_peer,
 )
+from tests.peers import by_hand, ignore, refuse, reply, request, until
 from tests.pipes import Pipe, frame
 
 pytestmark = pytest.mark.anyio
 
-LIMITS = FrameLimits(json=1 << 20, payload=1 << 22)
-
-
-def reply(number: int, **members: object) -> bytes:
-    return frame({"jsonrpc": "2.0", "id": number, **members})
-
-
 # The peer against a peer
-
-
-async def refuse(method: str, params: Params, payload: Payload | None) -> Reply:
-    raise RequestError(f"no {method}")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - the peer tells nobody
-        await anyio.sleep(0.001)
-
-
-def ignore(method: str, params: Params) -> None:
-    pass
 
 
 @asynccontextmanager
@@ -158,41 +136,6 @@ async def test_a_reply_to_a_cancelled_request_is_dropped() -> None:
 
 
 # The peer against an end that keeps to nothing
-
-
-class Far:
-    """The other end of a peer, played by hand."""
-
-    def __init__(self) -> None:
-        self.to_peer = Pipe()
-        self.from_peer = Pipe()
-        self._reader = FrameReader(self.from_peer, FrameLimits())
-
-    async def hear(self) -> Any:
-        heard = await self._reader.read()
-        assert heard is not None
-        return json.loads(heard[0])
-
-
-@asynccontextmanager
-async def by_hand(
-    on_request: OnRequest = refuse, on_notification: OnNotification = ignore
-) -> AsyncIterator[tuple[Peer, Far]]:
-    far = Far()
-    with anyio.fail_after(20):
-        async with open_peer(
-            far.to_peer,
-            far.from_peer,
-            on_request=on_request,
-            on_notification=on_notification,
-            limits=LIMITS,
-        ) as peer:
-            yield peer, far
-
-
-def request(*, data: int | None = None, **members: object) -> bytes:
-    payload = None if data is None else bytes(data)
-    return frame({"jsonrpc": "2.0", "method": "m", **members}, payload)
 
 
 BREAKS: dict[str, tuple[bytes, str]] = {
@@ -341,80 +284,3 @@ async def test_the_end_of_the_block_ends_what_is_open() -> None:
             await anyio.wait_all_tasks_blocked()
             assert not ended
     assert sorted(ended) == ["asked", "served"]
-
-
-# What it holds, and what it leaves to others
-
-
-@pytest.mark.parametrize("method", ["answer", "fail"])
-async def test_what_was_served_is_not_held_while_the_reply_waits(method: str) -> None:
-    served: list[int] = []
-
-    async def serve(method: str, params: Params, payload: Payload | None) -> Reply:
-        served.append(len(params["text"]))
-        if method == "fail":
-            raise RequestError("no")
-        return Reply({})
-
-    # The far end never reads, so that no reply can go
-    there, back = Pipe(room=1 << 22), Pipe(room=1)
-    about = {"at": "params.value", "kind": "bytes"}
-    tracemalloc.start()
-    try:
-        async with open_peer(there, back, on_request=serve, on_notification=ignore, limits=LIMITS):
-            for number in range(20):
-                params = {"text": "x" * 500_000}
-                await there.send(
-                    request(id=number, method=method, params=params, payload=about, data=2_000_000)
-                )
-            with anyio.fail_after(10):
-                await until(lambda: len(served) >= 20)
-            await anyio.wait_all_tasks_blocked()
-            assert tracemalloc.get_traced_memory()[0] < 5_000_000
-    finally:
-        tracemalloc.stop()
-
-
-async def test_messages_without_end_leave_turns_to_others() -> None:
-    taken = most = 0
-
-    def burn(method: str, params: Params) -> None:
-        nonlocal taken
-        taken += 1
-        until = time.thread_time() + 0.002
-        while time.thread_time() < until:
-            pass
-
-    async with by_hand(on_notification=burn) as (_, far):
-        far.to_peer.feed(request() * 100)
-        while taken < 100:
-            before = taken
-            await anyio.lowlevel.checkpoint()
-            most = max(most, taken - before)
-    # Each takes 2 ms, and a slice has 5
-    assert 0 < most <= 5
-
-
-async def test_it_reads_no_further_while_it_holds_too_much() -> None:
-    begun: list[str] = []
-    go_on = anyio.Event()
-
-    async def hold(method: str, params: Params, payload: Payload | None) -> Reply:
-        begun.append(method)
-        await go_on.wait()
-        return Reply({})
-
-    there, back = Pipe(room=1 << 20), Pipe(room=1 << 20)
-    limits = FrameLimits(held=1000)
-    with anyio.fail_after(5):
-        async with open_peer(there, back, on_request=hold, on_notification=ignore, limits=limits):
-            for number in range(4):
-                about = {"at": "params.value", "kind": "bytes"}
-                message = {"jsonrpc": "2.0", "id": number, "method": f"m{number}", "payload": about}
-                await there.send(frame(message, b"x" * 600))
-            await until(lambda: len(begun) >= 2)
-            await anyio.wait_all_tasks_blocked()
-            assert begun == ["m0", "m1"]
-            go_on.set()
-            await until(lambda: len(begun) >= 4)
-            assert begun == ["m0", "m1", "m2", "m3"]
