@@ -51,6 +51,14 @@ class FakeCalls:
         return {"calls": 7, "cost": None, "seconds": 1.5}
 
 
+async def run(sandbox: Sandbox, code: str) -> str:
+    """Run code that must not raise; return what it printed."""
+    with anyio.fail_after(20):
+        result = await sandbox.execute(code)
+    assert result.error is None, result.error
+    return result.stdout
+
+
 async def answer_of(sandbox: Sandbox, calls: FakeCalls, code: str) -> object:
     """Run code up to an answer that is taken; the code stands still then."""
     with anyio.fail_after(10):

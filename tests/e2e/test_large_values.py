@@ -18,7 +18,7 @@ from rlm_runtime._process import open_process
 from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.base import SubCall, SubCallError
 from rlm_runtime._sandbox.deno import DenoSandbox, command, open_deno_sandbox
-from tests.calls import FakeCalls
+from tests.calls import FakeCalls, run
 
 pytestmark = [pytest.mark.anyio, pytest.mark.deno]
 
@@ -49,13 +49,6 @@ async def shared(assets: Assets) -> AsyncIterator[DenoSandbox]:
         await sandbox.assign("query", LARGE)
         assert (await sandbox.execute(DIGEST)).error is None
         yield sandbox
-
-
-async def run(sandbox: DenoSandbox, code: str) -> str:
-    with anyio.fail_after(20):
-        result = await sandbox.execute(code)
-    assert result.error is None, result.error
-    return result.stdout
 
 
 def shifted(unit: str, size: int, shift: int) -> str:

@@ -12,7 +12,7 @@ from rlm_runtime._errors import SandboxError
 from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.base import SubCall, SubCallError
 from rlm_runtime._sandbox.deno import DenoSandbox, open_deno_sandbox
-from tests.calls import REJECTED, FakeCalls
+from tests.calls import REJECTED, FakeCalls, run
 from tests.e2e.conftest import OpenFake
 
 pytestmark = [pytest.mark.anyio, pytest.mark.deno]
@@ -32,14 +32,6 @@ async def shared(assets: Assets) -> AsyncIterator[DenoSandbox]:
         await sandbox.assign("query", "the query")
         await sandbox.execute("import asyncio, js, re, sys, os")
         yield sandbox
-
-
-async def run(sandbox: DenoSandbox, code: str) -> str:
-    """Run code that must not raise; return what it printed."""
-    with anyio.fail_after(10):
-        result = await sandbox.execute(code)
-    assert result.error is None, result.error
-    return result.stdout
 
 
 FORMS: dict[str, str] = {

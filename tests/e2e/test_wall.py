@@ -18,7 +18,7 @@ from rlm_runtime._jsonrpc import open_peer
 from rlm_runtime._process import open_process
 from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.deno import _ENVIRONMENT, DenoSandbox, command, open_deno_sandbox
-from tests.calls import FakeCalls
+from tests.calls import FakeCalls, run
 from tests.e2e.attacks import JAVASCRIPT, Attack
 from tests.e2e.canaries import VARIABLE, Canaries, open_canaries
 from tests.e2e.conftest import OpenFake
@@ -100,13 +100,6 @@ async def shared(assets: Assets, canaries: Canaries) -> AsyncIterator[DenoSandbo
     async with open_deno_sandbox(assets, FakeCalls(), memory_mb=512) as sandbox:
         await run(sandbox, ROUTES)
         yield sandbox
-
-
-async def run(sandbox: DenoSandbox, code: str) -> str:
-    with anyio.fail_after(20):
-        result = await sandbox.execute(code)
-    assert result.error is None, result.error
-    return result.stdout
 
 
 @pytest.mark.parametrize("attack", JAVASCRIPT, ids=lambda attack: attack[0])
@@ -316,7 +309,7 @@ async def test_a_sandbox_has_nothing_of_the_host_and_can_open_nothing(
     process = psutil.Process(shared.pid)
     for limit in (psutil.RLIMIT_NOFILE, psutil.RLIMIT_FSIZE, psutil.RLIMIT_CORE):
         assert process.rlimit(limit) == (0, 0)
-    expected = {"DENO_DIR", "DENO_NO_UPDATE_CHECK", "DENO_WEBGPU_BACKEND", "NO_COLOR"}
+    expected = {"DENO_DIR", "DENO_NO_UPDATE_CHECK", "DENO_WEBGPU_BACKEND", "NO_COLOR", "TZ"}
     malloc = {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}
     assert set(process.environ()) == expected | malloc
     assert process.cwd() == "/"
