@@ -232,7 +232,8 @@ async def _build(cache: Path, folder: Path, progress: Progress) -> None:
         made = temporary / "assets"
         if await anyio.to_thread.run_sync(_lacks_snapshot_only, folder):
             # What is there needs no network
-            await anyio.to_thread.run_sync(shutil.copytree, folder, made)
+            copy = partial(shutil.copytree, ignore=shutil.ignore_patterns(PACKAGES))
+            await anyio.to_thread.run_sync(copy, folder, made)
         else:
             progress("Preparing the sandbox, once: fetching Pyodide from npm (14 MB)")
             await _make_parts(cache, temporary / "work", made)
@@ -271,6 +272,9 @@ def _install(made: Path, folder: Path, problem: str | None) -> None:
     manifest = {"sha256": digests, "problem": problem}
     (made / _MANIFEST).write_text(json.dumps(manifest, indent=1))
     if folder.exists():
+        if (folder / PACKAGES).exists():
+            # They are checked by themselves, and may be out of reach by now
+            (folder / PACKAGES).rename(made / PACKAGES)
         # What is there is broken, and goes with the rest of the temporary folder
         folder.rename(made.parent / "broken")
     made.rename(folder)

@@ -145,9 +145,11 @@ async def test_two_at_once_make_the_folder_once(
     assert b"seen-by-the-build" not in (made[0].folder / made[0].snapshot).read_bytes()
     # One that broke is made anew, and what a killed build left behind goes
     (made[0].folder / "main.js").write_text("")
+    (made[0].folder / "packages" / "a set").mkdir(parents=True)
     (tmp_path / "building-xyz" / "assets").mkdir(parents=True)
     assert await prepare_assets(tmp_path) == made[0]
     assert (made[0].folder / "main.js").stat().st_size > 0
+    assert (made[0].folder / "packages" / "a set").is_dir()
     assert set(os.listdir(tmp_path)) == {"assets.lock", "deno", made[0].folder.name}
 
 
