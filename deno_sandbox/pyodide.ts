@@ -14,10 +14,14 @@ export function startPyodide(
   snapshot: Snapshot | null,
   options: Options = {},
 ): Promise<PyodideAPI> {
+  // Where this is there, Pyodide does not read the interpreter, which we have: it waits for nothing,
+  // and so the read could come after the right to read is revoked
+  Object.assign(globalThis, { WasmOffsetConverter: null });
   return loadPyodide({
     indexURL: `${assets}/pyodide/`,
     createPyodideModule: async (settings) => {
       const changed = Object.assign(settings, { instantiateWasm: instantiate(module) });
+      Reflect.deleteProperty(globalThis, "WasmOffsetConverter");
       const created = await createPyodideModule(changed);
       snapshot?.restore(created as never);
       return created;

@@ -34,8 +34,7 @@ from rlm_runtime._paths import data_dir, package_file
 Progress = Callable[[str], None]
 """Takes a line that tells what is going on."""
 
-_PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "python_stdlib.zip")
-_WASM = "pyodide.asm.wasm"
+_PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 _SHARED = ("_excerpt", "_value_bases", "_values")
 _BOOTSTRAP = ("errors", "stopping", "output", "repl", "host", "names", "arrival", "start")
 _MANIFEST = "manifest.json"
@@ -318,9 +317,6 @@ def _fill(work: Path, made: Path) -> None:
     (made / "pyodide").mkdir()
     for name in _PYODIDE_FILES:
         shutil.copyfile(work / "node_modules" / "pyodide" / name, made / "pyodide" / name)
-    shutil.copyfile(work / "node_modules" / "pyodide" / _WASM, made / "pyodide.wasm")
-    # Pyodide reads this one at once, and waits for nothing: ours is compiled by then
-    (made / "pyodide" / _WASM).touch()
     for path in made.glob("*.js"):
         text = re.sub(r'"\./(\w+)\.ts"', r'"./\1.js"', path.read_text())
         path.write_text(text.replace('from "pyodide"', 'from "./pyodide/pyodide.mjs"'))
