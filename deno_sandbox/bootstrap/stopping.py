@@ -158,10 +158,11 @@ class Stopper:
         future = asyncio.ensure_future(awaitable)
         self._waits[future] = asyncio.current_task()
         try:
-            result: _T = self._run_sync(future)
+            # JavaScript sees the end of the wait only: neither value nor error would cross it whole
+            self._run_sync(_end_of(future, self._loop))
         finally:
             del self._waits[future]
-        return result
+        return future.result()
 
     def stop(self) -> None:
         """Stop what waits: every task of the code, and what waits in synchronous code."""
@@ -170,3 +171,10 @@ class Stopper:
         waiting = set(self._waits.values())
         for one in (*self._waits, *(task for task in self._tasks if task not in waiting)):
             one.cancel()
+
+
+def _end_of(future: asyncio.Future[Any], loop: Any) -> asyncio.Future[None]:
+    """Give a future that is done when another one is, whatever became of that."""
+    end: asyncio.Future[None] = loop.create_future()
+    future.add_done_callback(lambda _: None if end.done() else end.set_result(None))
+    return end

@@ -145,11 +145,13 @@ async def test_stop_cancels_what_waits(stopper: Stopper) -> None:
 
 
 async def test_a_wait_in_synchronous_code_is_stopped_by_an_interrupt() -> None:
-    def run_sync(future: asyncio.Future[Any]) -> Any:
+    waited = asyncio.create_task(asyncio.sleep(60))
+
+    def run_sync(_end: asyncio.Future[Any]) -> Any:
         # The event loop runs here in the sandbox, and hears of the wish to stop
         interrupt()
         mine.stop()
-        assert future.cancelling() if isinstance(future, asyncio.Task) else future.cancelled()
+        assert waited.cancelling()
         raise asyncio.CancelledError
 
     mine = Stopper(asyncio.get_running_loop(), run_sync)
@@ -157,7 +159,7 @@ async def test_a_wait_in_synchronous_code_is_stopped_by_an_interrupt() -> None:
 
     async def code() -> str:
         try:
-            mine.wait(asyncio.sleep(60))
+            mine.wait(waited)
         except KeyboardInterrupt:
             return "struck"
         return "missed"
@@ -180,6 +182,21 @@ async def test_a_wait_for_what_nobody_can_wait_for_lets_interrupts_strike_again(
         return "missed"
 
     assert await stopper.create_task(code()) == "struck"
+
+
+async def test_a_wait_in_synchronous_code_hands_over_no_value() -> None:
+    answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    value = object()
+    seen: list[asyncio.Future[Any]] = []
+
+    def run_sync(end: asyncio.Future[Any]) -> None:
+        answer.set_result(value)
+        seen.append(end)
+
+    mine = Stopper(asyncio.get_running_loop(), run_sync)
+    mine.begin()
+    assert mine.wait(answer) is value
+    assert await seen[0] is None
 
 
 async def test_a_task_of_the_code_is_as_any_task(stopper: Stopper) -> None:

@@ -94,6 +94,22 @@ async def test_code_is_interrupted_and_the_namespace_stays(shared: DenoSandbox, 
     assert (again.stdout, again.error, again.interrupted) == ("True the context\n", None, False)
 
 
+async def test_a_large_answer_on_its_way_to_synchronous_code_is_stopped(assets: Assets) -> None:
+    async def large(_call: SubCall) -> object:
+        return text
+
+    text = "x" * 150_000_000
+    async with open_deno_sandbox(assets, FakeCalls(large), memory_mb=1024) as sandbox:
+        for _ in range(3):
+            result = await interrupted(
+                sandbox, "llm_query('p').result()\nwhile True: pass", after=0.1
+            )
+            assert result.interrupted and result.error is not None
+            assert "KeyboardInterrupt" in result.error
+        taken = await sandbox.execute("print(sum(len(llm_query('p').result()) for _ in range(3)))")
+    assert (taken.stdout, taken.error) == ("450000000\n", None)
+
+
 async def test_the_traceback_says_where_it_was_interrupted(shared: DenoSandbox) -> None:
     result = await interrupted(shared, "x = 1\nwhile x:\n    x += 1", after=0.1)
     assert result.error is not None

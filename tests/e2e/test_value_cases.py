@@ -59,15 +59,18 @@ async def table(assets: Assets) -> AsyncIterator[Table]:
 
 
 @pytest.mark.parametrize("name", EXACT)
-async def test_exact_values_cross_in_both_directions(table: Table, name: str) -> None:
+@pytest.mark.parametrize("form", ["await {}", "{}.result()"])
+async def test_exact_values_cross_in_both_directions(table: Table, name: str, form: str) -> None:
     value = make(EXACT[name])
     await table.sandbox.assign("context", value)
     assert await table.run(f"check({name!r}, context)") is None
     table.sent = "nothing"
-    code = f"check({name!r}, await llm_query('p', cases.make(cases.EXACT[{name!r}])))"
+    call = form.format(f"llm_query('p', cases.make(cases.EXACT[{name!r}]))")
+    code = f"check({name!r}, {call})"
     if value is None:
         # No context is what None means there, so it crosses in a list
-        code = "assert await llm_query('p', [None]) == [None]"
+        call = form.format("llm_query('p', [None])")
+        code = f"assert {call} == [None]"
         value = [None]
     assert await table.run(code) is None
     assert same(table.sent, value)
