@@ -8,6 +8,7 @@ Deno's own permissions hold without any of them.
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -115,7 +116,13 @@ async def find_walls(assets: Assets) -> Walls:
         missing["threads"] = "the system does not count the threads of the superuser"
     walls = [Wall(name=stone.name) for stone in standing]
     walls += [Wall(name=name, missing=reason) for name, reason in missing.items()]
-    return Walls(prefix=_prefix(standing, _MOST_THREADS), found=tuple(walls))
+    return Walls(prefix=_prefix(standing, _most_threads()), found=tuple(walls))
+
+
+def _most_threads() -> int:
+    """Give the bound on threads: no more than this process may have, which could not be set."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    return _MOST_THREADS if hard == resource.RLIM_INFINITY else min(_MOST_THREADS, hard)
 
 
 async def _build(

@@ -240,11 +240,14 @@ def for_all(assets: Assets) -> Iterator[Assets]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can become another user")
-async def test_a_plain_user_has_the_walls_as_well(for_all: Assets) -> None:
+@pytest.mark.parametrize("most_threads", [128, 100])
+async def test_a_plain_user_has_the_walls_as_well(for_all: Assets, most_threads: int) -> None:
     can_start = "import anyio, psutil, rlm_runtime._rlm, tests.calls"
     if not can_run(*AS_NOBODY, sys.executable, "-c", can_start):
         pytest.skip("another user cannot read this Python or these tests")
-    async with hosted(for_all, *AS_NOBODY) as (host, told):
+    # A user who may have fewer cannot give a sandbox more
+    fewer = () if most_threads == 128 else ("prlimit", f"--nproc={most_threads}")
+    async with hosted(for_all, *fewer, *AS_NOBODY) as (host, told):
         assert host.stdin is not None
         await host.stdin.aclose()
         assert await host.wait() == 0
@@ -257,7 +260,7 @@ async def test_a_plain_user_has_the_walls_as_well(for_all: Assets) -> None:
         "dies_with_host": told["walls"]["dies_with_host"] is None,
         "capabilities": int(state["CapPrm"], 16) == int(state["CapInh"], 16) == 0,
         "network": told["network"] != os.readlink("/proc/self/ns/net"),
-        "threads": bounds["Max processes"] == ["128", "128"],
+        "threads": bounds["Max processes"] == [str(most_threads)] * 2,
     }
     assert seen == {name: reason is None for name, reason in told["walls"].items()}
     standing = {name for name, stands in seen.items() if stands}
