@@ -81,7 +81,7 @@ async def check_sandbox(
         assets = await find(cache, ready=ready)
         walls = await find_walls(assets)
         start = await _try_start(assets, walls, memory_mb)
-        if start.problem is not None and fix and ready is None:
+        if fix and ready is None and (start.problem is not None or assets.snapshot is None):
             assets = await prepare_assets(cache, anew=True, progress=tell)
             start = await _try_start(assets, walls, memory_mb)
     except SandboxStartError as exc:

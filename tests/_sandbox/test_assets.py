@@ -18,6 +18,7 @@ from anyio.streams.text import TextReceiveStream
 
 from rlm_runtime._errors import SandboxStartError
 from rlm_runtime._paths import default_cache_dir
+from rlm_runtime._sandbox import assets as assets_module
 from rlm_runtime._sandbox.assets import Assets, prepare_assets
 
 pytestmark = pytest.mark.anyio
@@ -51,6 +52,19 @@ async def test_a_ready_folder_may_lack_a_snapshot(folder: Path, tmp_path: Path) 
     digest = hashlib.sha256((folder / "main.js").read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps({"sha256": {"main.js": digest}}))
     assert (await prepare_assets(tmp_path, ready=folder)).snapshot is None
+
+
+async def test_a_snapshot_that_could_not_be_taken_is_told_each_time(
+    folder: Path, tmp_path: Path
+) -> None:
+    digest = hashlib.sha256((folder / "main.js").read_bytes()).hexdigest()
+    manifest = {"sha256": {"main.js": digest}, "problem": "the disk was full"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    os.rename(folder, assets_module._folder(tmp_path))
+    lines: list[str] = []
+    for told in (1, 2):
+        assert (await prepare_assets(tmp_path, progress=lines.append)).snapshot is None
+        assert len(lines) == told and "rlm doctor --fix tries again" in lines[-1]
 
 
 async def test_a_ready_folder_is_named_in_full(

@@ -136,4 +136,5 @@ async def test_without_a_snapshot_that_can_be_taken_the_folder_says_why(
     assert made.snapshot is None and "no snapshot on this machine" in str(made.problem)
     assert len(lines) == 2 and "no snapshot on this machine" in lines[1]
     await run_once(SandboxOpener(made, progress=lines.append))
-    assert await prepare_assets(cache, progress=lines.append) == made and len(lines) == 2
+    assert await prepare_assets(cache, progress=lines.append) == made and len(lines) == 3
+    assert "tries again" in lines[2]

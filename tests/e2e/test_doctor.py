@@ -199,13 +199,25 @@ def test_fix_makes_what_is_not_there_and_what_is_broken_anew(
     assert checks(tmp_path, RLM_CACHE_DIR=str(cache))[0] == 21
     status, found = checks(tmp_path, "--fix", RLM_CACHE_DIR=str(cache))
     assert status == 0 and found["snapshot"]["status"] == "ok"
+    # Taking it failed when the folder was made, and what was there then is enough
+    forget_snapshot(folder, problem="the disk was full")
+    fixed = doctor(tmp_path, "--fix", "--json", RLM_CACHE_DIR=str(cache))
+    assert "taking a memory snapshot" in fixed.stderr and "fetching" not in fixed.stderr
+    told = {check["name"]: check["status"] for check in json.loads(fixed.stdout)["checks"]}
+    assert told["snapshot"] == "ok"
+
+
+def forget_snapshot(folder: Path, *, problem: str | None = None) -> None:
+    """Let the manifest know of no snapshot."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["sha256"]["snapshot.bin"]
+    manifest["problem"] = problem
+    (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
 @pytest.mark.slow
 def test_without_a_snapshot_it_works_and_says_so(ready: Path, tmp_path: Path) -> None:
-    manifest = json.loads((ready / "manifest.json").read_text())
-    del manifest["sha256"]["snapshot.bin"]
-    (ready / "manifest.json").write_text(json.dumps(manifest))
+    forget_snapshot(ready)
     status, found = checks(tmp_path, RLM_SANDBOX_ASSETS=str(ready))
     assert (status, found["sandbox"]["status"]) == (0, "ok")
     assert found["snapshot"]["status"] == "warn" and "there is none" in found["snapshot"]["text"]
