@@ -215,7 +215,7 @@ class Host:
 
 def _error_of(task: asyncio.Task[str | None]) -> str | None:
     if task.cancelled():
-        return "CancelledError: the code was stopped before it began"
+        return "CancelledError: the code was stopped"
     # A last interrupt may strike the REPL's own end
     return task.result() if task.exception() is None else "KeyboardInterrupt: the code was stopped"
 

@@ -141,13 +141,23 @@ def _describe(value: object) -> str:
 
 def _explain(exc: BaseException) -> str:
     """Format an exception as Python does, with the frames of the user's code only."""
-    try:
-        summary = traceback.TracebackException.from_exception(exc)
-        _keep_user_frames(summary)
-        text = "".join(summary.format()).rstrip("\n")
-    except BaseException:  # its __str__ or __cause__ is user code and may raise anything
-        text = f"{type(exc).__name__}: an exception that cannot be shown"
-    return excerpt(text, _MAX_ERROR_CHARS)
+    # Interrupts are repeated until the code has ended, and one of them may strike here
+    for show in (_format, _format, _name):
+        try:
+            return excerpt(show(exc), _MAX_ERROR_CHARS)
+        except BaseException:  # its __str__ or __cause__ is user code and may raise anything
+            continue
+    return "an exception that cannot be shown"
+
+
+def _format(exc: BaseException) -> str:
+    summary = traceback.TracebackException.from_exception(exc)
+    _keep_user_frames(summary)
+    return "".join(summary.format()).rstrip("\n")
+
+
+def _name(exc: BaseException) -> str:
+    return f"{type(exc).__name__}: an exception that cannot be shown"
 
 
 def _keep_user_frames(summary: traceback.TracebackException) -> None:

@@ -312,6 +312,21 @@ async def test_the_code_is_the_main_module(repl: Repl) -> None:
     assert sys.modules["__main__"].__dict__ is repl.namespace
 
 
+async def test_an_error_is_shown_though_an_interrupt_strikes_while_it_is(repl: Repl) -> None:
+    code = """
+class Struck(Exception):
+    times = 0
+    @property
+    def __notes__(self):
+        Struck.times += 1
+        if Struck.times == 1:
+            raise KeyboardInterrupt
+raise Struck('shown')
+"""
+    error = await repl.execute(code, 1)
+    assert error is not None and error.endswith("Struck: shown")
+
+
 async def test_a_long_chain_of_calls_is_shown_by_both_of_its_ends(repl: Repl) -> None:
     error = await repl.execute("def f(n): return g(n)\ndef g(n): return f(n)\nf(0)", 1)
     assert error is not None and error.count("\n") < 60
