@@ -18,8 +18,7 @@ import anyio.abc
 
 from rlm_runtime._frames import FrameLimits, FrameReader, PeerClosedError, PeerError
 from rlm_runtime._groups import unwrapped
-from rlm_runtime._payload import Payload as Payload
-from rlm_runtime._payload import Text as Text
+from rlm_runtime._payload import Payload, Text
 
 # To cancel as many takes the event loop a fifth of a second; a sandbox of ours has half of them
 _MAX_OPEN = 2000

@@ -14,12 +14,12 @@ from rlm_runtime._jsonrpc import (
     OnNotification,
     OnRequest,
     Params,
-    Payload,
     Peer,
     Reply,
     RequestError,
     open_peer,
 )
+from rlm_runtime._payload import Payload
 from tests.pipes import Pipe, frame
 
 LIMITS = FrameLimits(json=1 << 20, payload=1 << 22)

@@ -15,12 +15,12 @@ from rlm_runtime._jsonrpc import (
     OnNotification,
     OnRequest,
     Params,
-    Payload,
     Peer,
     Reply,
     RequestError,
     open_peer,
 )
+from rlm_runtime._payload import Payload
 from tests.peers import by_hand, ignore, refuse, reply, request, until
 from tests.pipes import Pipe, frame
 

@@ -10,7 +10,8 @@ import anyio.lowlevel
 import pytest
 
 from rlm_runtime._frames import FrameLimits
-from rlm_runtime._jsonrpc import Params, Payload, Reply, RequestError, open_peer
+from rlm_runtime._jsonrpc import Params, Reply, RequestError, open_peer
+from rlm_runtime._payload import Payload
 from tests.peers import LIMITS, by_hand, ignore, request, until
 from tests.pipes import Pipe, frame
 

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlm_runtime._frames import FrameLimits, FrameReader, PeerError
-from rlm_runtime._jsonrpc import Params, Payload, Peer, Reply, RequestError, open_peer
+from rlm_runtime._jsonrpc import Params, Peer, Reply, RequestError, open_peer
+from rlm_runtime._payload import Payload
 from tests.forgery import ODD, Forger
 from tests.pipes import Pipe, frame
 

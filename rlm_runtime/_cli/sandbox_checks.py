@@ -168,7 +168,8 @@ def _check_start(assets: Assets, start: _Start) -> Iterator[Check]:
         text = f"does not restore: {start.problem}"
         yield Check(name="snapshot", status="fail", text=text, hint=anew)
     elif assets.snapshot is None:
-        text = "there is none, so each sandbox takes some seconds to start"
+        why = f" ({assets.problem})" if assets.problem else ""
+        text = f"there is none{why}, so each sandbox takes some seconds to start"
         yield Check(name="snapshot", status="warn", text=text, hint=anew)
     elif start.problem is None:
         yield Check(name="snapshot", status="ok", text="there, and restores")

@@ -116,7 +116,7 @@ async def prepare_assets(
     except OSError as exc:
         raise SandboxStartError(
             f"Cannot prepare the sandbox in {str(cache)!r}: {exc.strerror}; let RLM_CACHE_DIR name"
-            " a folder that can be written"
+            " a folder that can be written, on a disk with room"
         ) from exc
     return await anyio.to_thread.run_sync(partial(_load, folder, ours=True))
 
@@ -275,7 +275,7 @@ def _install(made: Path, folder: Path, problem: str | None) -> None:
     digests = {
         str(path.relative_to(made)): hash_file(path)
         for path in sorted(made.rglob("*"))
-        if path.is_file() and path.name != _MANIFEST and path.relative_to(made).parts[0] != PACKAGES
+        if path.is_file() and path.name != _MANIFEST
     }
     manifest = {"sha256": digests, "problem": problem}
     (made / _MANIFEST).write_text(json.dumps(manifest, indent=1))

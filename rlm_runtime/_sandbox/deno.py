@@ -16,13 +16,12 @@ from rlm_runtime._frames import FrameLimits, PeerClosedError, PeerError
 from rlm_runtime._groups import unwrapped
 from rlm_runtime._jsonrpc import (
     Params,
-    Payload,
     Peer,
     Reply,
     RequestError,
-    Text,
     open_peer,
 )
+from rlm_runtime._payload import Payload, Text
 from rlm_runtime._process import ChildProcess, open_process
 from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.base import (

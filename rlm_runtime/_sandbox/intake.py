@@ -11,7 +11,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from rlm_runtime._jsonrpc import Payload
+from rlm_runtime._payload import Payload
 from rlm_runtime._values import MalformedValueError, decode
 
 _T = TypeVar("_T")

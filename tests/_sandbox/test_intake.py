@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlm_runtime._jsonrpc import Payload
+from rlm_runtime._payload import Payload
 from rlm_runtime._sandbox.intake import Intake, weigh
 from rlm_runtime._values import MalformedValueError, decode, encode
 from tests.forgery import ODD

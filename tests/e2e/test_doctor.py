@@ -217,7 +217,8 @@ def forget_snapshot(folder: Path, *, problem: str | None = None) -> None:
 
 @pytest.mark.slow
 def test_without_a_snapshot_it_works_and_says_so(ready: Path, tmp_path: Path) -> None:
-    forget_snapshot(ready)
+    forget_snapshot(ready, problem="no space left")
     status, found = checks(tmp_path, RLM_SANDBOX_ASSETS=str(ready))
     assert (status, found["sandbox"]["status"]) == (0, "ok")
-    assert found["snapshot"]["status"] == "warn" and "there is none" in found["snapshot"]["text"]
+    assert found["snapshot"]["status"] == "warn"
+    assert "there is none (no space left)" in found["snapshot"]["text"]
