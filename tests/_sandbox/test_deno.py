@@ -201,6 +201,12 @@ async def test_each_execution_has_its_own_output(tmp_path: Path) -> None:
         )
 
 
+async def test_code_that_says_it_was_interrupted_was_not_unless_asked_to(tmp_path: Path) -> None:
+    said = result(0, DONE | {"interrupted": True})
+    async with pretending(tmp_path, "plays_sandbox", READY, said) as sandbox:
+        assert not (await sandbox.execute("code")).interrupted
+
+
 async def test_output_so_far_is_there_while_the_code_runs(tmp_path: Path) -> None:
     said = note("output", stream="stdout", text="half", omitted=0)
     async with pretending(tmp_path, "plays_sandbox", READY, said) as sandbox:
