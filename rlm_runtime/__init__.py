@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         InputError,
         LimitExceededError,
         ModelAuthenticationError,
+        ModelContentFilterError,
+        ModelContextWindowError,
         ModelError,
         ModelRateLimitError,
         ModelReplyError,
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     )
     from rlm_runtime._events import Event
     from rlm_runtime._limits import Limits
-    from rlm_runtime._llm.base import LLM
+    from rlm_runtime._llm.base import LLM, CallOptions
+    from rlm_runtime._models import Model, ModelInfo, Price
     from rlm_runtime._rlm import RLM, RunResult, run_sync
     from rlm_runtime._trace import read_trace
     from rlm_runtime._types import Completion, Message, Usage
@@ -40,6 +43,8 @@ _HOMES = {
         "InputError",
         "LimitExceededError",
         "ModelAuthenticationError",
+        "ModelContentFilterError",
+        "ModelContextWindowError",
         "ModelError",
         "ModelRateLimitError",
         "ModelReplyError",
@@ -52,13 +57,15 @@ _HOMES = {
     ),
     "_events": ("Event",),
     "_limits": ("Limits",),
-    "_llm.base": ("LLM",),
+    "_llm.base": ("LLM", "CallOptions"),
+    "_models": ("Model", "ModelInfo", "Price"),
     "_rlm": ("RLM", "RunResult", "run_sync"),
     "_trace": ("read_trace",),
     "_types": ("Completion", "Message", "Usage"),
 }
 
 __all__ = [
+    "CallOptions",
     "Completion",
     "ConfigError",
     "Event",
@@ -67,12 +74,17 @@ __all__ = [
     "LimitExceededError",
     "Limits",
     "Message",
+    "Model",
     "ModelAuthenticationError",
+    "ModelContentFilterError",
+    "ModelContextWindowError",
     "ModelError",
+    "ModelInfo",
     "ModelRateLimitError",
     "ModelReplyError",
     "ModelUnavailableError",
     "NoAnswerError",
+    "Price",
     "RLM",
     "RLMError",
     "RunResult",

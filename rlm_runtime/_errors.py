@@ -8,6 +8,8 @@
         ModelUnavailableError     the endpoint cannot be reached, or its stream broke off
         ModelRateLimitError       the endpoint asked for fewer calls (429)
         ModelReplyError           the endpoint answered what is not a completion
+        ModelContextWindowError   the prompt does not fit into the model's window
+        ModelContentFilterError   a filter of the provider refused prompt or reply
       SandboxError                this sandbox is lost
         SandboxStartError         no sandbox can be started on this machine
       LimitExceededError          a limit ended the run; carries the partial answer
@@ -44,10 +46,16 @@ class InputError(RLMError):
 class ModelError(RLMError):
     """The model failed for good."""
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         """The HTTP status, if there was a response."""
+        self.retry_after = retry_after
+        """Seconds that the endpoint asked to wait, if it said so."""
+        self.spent = Usage()
+        """What this attempt is known or estimated to have used, though it failed."""
 
 
 class ModelAuthenticationError(ModelError):
@@ -61,16 +69,17 @@ class ModelUnavailableError(ModelError):
 class ModelRateLimitError(ModelError):
     """The endpoint asked for fewer calls."""
 
-    def __init__(
-        self, message: str, *, status: int | None = None, retry_after: float | None = None
-    ) -> None:
-        super().__init__(message, status=status)
-        self.retry_after = retry_after
-        """Seconds that the endpoint asked to wait, if it said so."""
-
 
 class ModelReplyError(ModelError):
     """The endpoint answered something that is not a completion."""
+
+
+class ModelContextWindowError(ModelError):
+    """The prompt does not fit into the model's window."""
+
+
+class ModelContentFilterError(ModelError):
+    """A filter of the provider refused the prompt or the reply."""
 
 
 class SandboxError(RLMError):

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
 from rlm_runtime._errors import LimitExceededError
 from rlm_runtime._limits import Limits
+from rlm_runtime._models import Price
 from rlm_runtime._types import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorstCase:
+    """The most that one attempt of a model call can use."""
+
+    prompt_tokens: int
+    completion_tokens: int | None
+    """None where nothing bounds the reply."""
+    price: Price | None
+
+
+class Reservation:
+    """What is set aside for one attempt while it is under way."""
+
+    def __init__(self, worst: WorstCase) -> None:
+        self.completion_tokens = worst.completion_tokens
+        """The most tokens that the reply may have; it may be less than what was asked for."""
+        self.used: Usage | None = None
+
+    def settle(self, used: Usage) -> None:
+        """Enter what the attempt has used, instead of what was set aside for it."""
+        self.used = used
 
 
 class Ledger:
@@ -55,9 +81,19 @@ class Ledger:
         self._calls += 1
         return self._calls - 1
 
-    def settle_call(self, usage: Usage) -> None:
-        """Enter what a call has used."""
-        self._spent += usage
+    @asynccontextmanager
+    async def reserve(self, worst: WorstCase) -> AsyncIterator[Reservation]:
+        """Set the worst case of an attempt aside, for the length of a block.
+
+        Raises:
+            LimitExceededError: It does not fit into what is left.
+        """
+        reservation = Reservation(worst)
+        try:
+            yield reservation
+        finally:
+            if reservation.used is not None:
+                self._spent += reservation.used
 
     def start_node(self) -> int:
         """Enter a node, and return its number from 0.

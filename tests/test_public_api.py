@@ -13,6 +13,7 @@ import rlm_runtime
 import rlm_runtime.testing
 
 NAMES = {
+    "CallOptions",
     "Completion",
     "ConfigError",
     "Event",
@@ -21,12 +22,17 @@ NAMES = {
     "LimitExceededError",
     "Limits",
     "Message",
+    "Model",
     "ModelAuthenticationError",
+    "ModelContentFilterError",
+    "ModelContextWindowError",
     "ModelError",
+    "ModelInfo",
     "ModelRateLimitError",
     "ModelReplyError",
     "ModelUnavailableError",
     "NoAnswerError",
+    "Price",
     "RLM",
     "RLMError",
     "RunResult",

@@ -26,6 +26,8 @@ from rlm_runtime import (
     run_sync,
 )
 from rlm_runtime._events import RunEnded, RunStarted
+from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
+from rlm_runtime._models import ModelInfo
 from rlm_runtime.testing import ScriptedLLM, open_loopback_server
 from tests._engine.fakes import asked, repl
 
@@ -307,8 +309,11 @@ async def test_no_run_goes_on_after_the_block() -> None:
 async def test_a_model_that_gives_no_completion_is_an_error(tmp_path: Path) -> None:
     class Nothing:
         name = "nothing"
+        info = ModelInfo()
 
-        async def complete(self, messages: Sequence[Message]) -> None:
+        async def complete(
+            self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
+        ) -> None:
             return None
 
     async with RLM(Nothing(), trace_dir=None) as rlm:  # type: ignore[arg-type]  # the mistake

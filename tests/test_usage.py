@@ -7,7 +7,10 @@ import pytest
 from rlm_runtime._errors import LimitExceededError
 from rlm_runtime._limits import Limits
 from rlm_runtime._types import Usage
-from rlm_runtime._usage import Ledger
+from rlm_runtime._usage import Ledger, WorstCase
+
+pytestmark = pytest.mark.anyio
+WORST = WorstCase(prompt_tokens=10, completion_tokens=None, price=None)
 
 
 def test_calls_are_numbered_and_counted_from_their_beginning() -> None:
@@ -16,13 +19,15 @@ def test_calls_are_numbered_and_counted_from_their_beginning() -> None:
     assert ledger.usage == Usage(calls=3)
 
 
-def test_tokens_and_cost_are_counted_from_the_end_of_a_call() -> None:
+async def test_tokens_and_cost_are_counted_from_the_end_of_a_call() -> None:
     ledger = Ledger(Limits())
     ledger.reserve_call(0)
     ledger.reserve_call(0)
-    ledger.settle_call(Usage(calls=1, prompt_tokens=5, completion_tokens=2, cost=0.25))
+    async with ledger.reserve(WORST) as reservation:
+        reservation.settle(Usage(calls=1, prompt_tokens=5, completion_tokens=2, cost=0.25))
     assert ledger.usage == Usage(calls=2, prompt_tokens=5, completion_tokens=2, cost=0.25)
-    ledger.settle_call(Usage(calls=1, cached_tokens=3, reasoning_tokens=1, cost=None))
+    async with ledger.reserve(WORST) as reservation:
+        reservation.settle(Usage(calls=1, cached_tokens=3, reasoning_tokens=1, cost=None))
     assert ledger.usage == Usage(
         calls=2,
         prompt_tokens=5,

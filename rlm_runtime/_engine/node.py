@@ -24,7 +24,7 @@ from rlm_runtime._errors import (
 )
 from rlm_runtime._events import CodeExecuted, CodeStarted, Event, SandboxLost, SandboxStarted
 from rlm_runtime._limits import Limits
-from rlm_runtime._llm.base import LLM
+from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._parsing import Reply, parse_reply
 from rlm_runtime._prompts import Prompts, SubCalls
 from rlm_runtime._sandbox.base import (
@@ -64,7 +64,13 @@ class Tree(Protocol):
         ...
 
     async def complete(
-        self, node: Node, llm: LLM, messages: Sequence[Message], *, iteration: int | None
+        self,
+        node: Node,
+        llm: LLM,
+        messages: Sequence[Message],
+        *,
+        iteration: int | None,
+        options: CallOptions = NO_OPTIONS,
     ) -> Completion:
         """Call a model in the name of a node."""
         ...

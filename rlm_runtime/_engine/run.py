@@ -14,26 +14,23 @@ import anyio
 import anyio.to_thread
 
 from rlm_runtime._describe import describe, preview
+from rlm_runtime._engine.calls import Calls
 from rlm_runtime._engine.node import Node
 from rlm_runtime._errors import (
     LimitExceededError,
     ModelError,
-    ModelReplyError,
     RLMError,
     SandboxError,
 )
 from rlm_runtime._events import (
     Event,
-    ModelFailed,
-    ModelReplied,
-    ModelRequested,
     NodeEnded,
     NodeStarted,
     RunEnded,
     RunStarted,
 )
 from rlm_runtime._limits import Limits
-from rlm_runtime._llm.base import LLM
+from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._plain import to_plain
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.base import HostCalls, OpenSandbox, Sandbox, SubCall, SubCallError
@@ -75,7 +72,7 @@ class Run:
         self._open_sandbox = open_sandbox
         self._record = record
         self._started = time.monotonic()
-        self._calls = anyio.CapacityLimiter(limits.max_concurrency)
+        self._calls = Calls(limits=limits, ledger=self.ledger, record=record)
         # A parent holds its sandbox while it waits for its children, so each depth has its own
         self._sandboxes: defaultdict[int, anyio.CapacityLimiter] = defaultdict(
             lambda: anyio.CapacityLimiter(limits.max_sandboxes)
@@ -123,7 +120,13 @@ class Run:
         return self._open_sandbox(calls, memory_mb=memory_mb)
 
     async def complete(
-        self, node: Node, llm: LLM, messages: Sequence[Message], *, iteration: int | None
+        self,
+        node: Node,
+        llm: LLM,
+        messages: Sequence[Message],
+        *,
+        iteration: int | None,
+        options: CallOptions = NO_OPTIONS,
     ) -> Completion:
         """Call a model in the name of a node.
 
@@ -131,31 +134,7 @@ class Run:
             LimitExceededError: No call is left.
             ModelError: The model failed for good.
         """
-        # A plain completion is one level below the node that asks for it
-        depth = node.depth if iteration is not None else node.depth + 1
-        async with self._calls:
-            call = self.ledger.reserve_call(depth)
-            # Only now is it known: other calls may have been entered while this one waited
-            if iteration is not None and self._is_last_reply(node):
-                node.warn_of_last_reply()
-            new = _as_dicts(messages) if iteration is None else node.take_new_messages()
-            self.record(
-                ModelRequested(
-                    node=node.number, call=call, model=llm.name, iteration=iteration, messages=new
-                )
-            )
-            started = time.monotonic()
-            try:
-                completion = await _ask(llm, messages)
-            except ModelError as exc:
-                seconds = time.monotonic() - started
-                self.record(
-                    ModelFailed(node=node.number, call=call, error=str(exc), seconds=seconds)
-                )
-                raise
-        self.ledger.settle_call(completion.usage)
-        self.record(_replied(node.number, call, completion, time.monotonic() - started))
-        return completion
+        return await self._calls.complete(node, llm, messages, iteration=iteration, options=options)
 
     async def sub_call(self, node: Node, call: SubCall) -> object:
         """Answer a sub-call of a node: by a child node, or by a completion where it is deep.
@@ -270,10 +249,6 @@ class Run:
                 stop_reason="error",
             ) from None
 
-    def _is_last_reply(self, node: Node) -> bool:
-        last = node.iteration == self.limits.max_iterations
-        return last or self.ledger.calls_left(node.depth) == 0
-
     def _partial(self) -> object:
         return None if self._root is None else self._root.partial
 
@@ -324,44 +299,8 @@ def _reason(exc: BaseException) -> str | None:
     return str(exc) if isinstance(exc, RLMError) else repr(exc)
 
 
-async def _ask(llm: LLM, messages: Sequence[Message]) -> Completion:
-    """Call a model; whatever a user's own model raises becomes a ModelError."""
-    try:
-        completion: object = await llm.complete(tuple(messages))
-    except ModelError:
-        raise
-    except Exception as exc:
-        raise ModelError(f"Cannot get a reply of {llm.name!r}: it raised {exc!r}") from exc
-    if not isinstance(completion, Completion):
-        kind = type(completion).__name__
-        raise ModelReplyError(f"Cannot use the reply of {llm.name!r}: it is a {kind}")
-    return completion
-
-
-def _as_dicts(messages: Sequence[Message]) -> tuple[dict[str, str], ...]:
-    return tuple({"role": one.role, "content": one.content} for one in messages)
-
-
 def _as_text(context: object) -> str:
     if isinstance(context, str):
         return context
     plain, _ = to_plain(context)
     return json.dumps(plain, ensure_ascii=False)
-
-
-def _replied(node: int, call: int, completion: Completion, seconds: float) -> ModelReplied:
-    usage = completion.usage
-    return ModelReplied(
-        node=node,
-        call=call,
-        text=completion.text,
-        reasoning=completion.reasoning,
-        finish_reason=completion.finish_reason,
-        prompt_tokens=usage.prompt_tokens,
-        cached_tokens=usage.cached_tokens,
-        completion_tokens=usage.completion_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cost=usage.cost,
-        seconds=seconds,
-        seconds_to_first_token=completion.seconds_to_first_token,
-    )

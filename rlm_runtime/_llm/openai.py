@@ -16,9 +16,10 @@ import anyio
 import httpx
 
 from rlm_runtime._errors import ConfigError
-from rlm_runtime._llm.base import LLM
+from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._llm.openai_errors import ModelErrors
 from rlm_runtime._llm.openai_reply import ReplyReader
+from rlm_runtime._models import ModelInfo
 from rlm_runtime._types import Completion, Message
 
 _PATH = "/chat/completions"
@@ -110,7 +111,13 @@ class _OpenAIModel:
     def name(self) -> str:
         return self._errors.model
 
-    async def complete(self, messages: Sequence[Message]) -> Completion:
+    @property
+    def info(self) -> ModelInfo:
+        return ModelInfo()
+
+    async def complete(
+        self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
+    ) -> Completion:
         started = anyio.current_time()
         reader = ReplyReader(self._errors, max_bytes=self._max_reply_bytes)
         body = _encode(self.name, messages)

@@ -8,13 +8,16 @@ from collections.abc import Awaitable, Callable, Sequence
 import anyio
 
 from rlm_runtime._errors import ModelError, ModelReplyError
+from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
 from rlm_runtime._llm.tokens import estimate_prompt_tokens, estimate_tokens
+from rlm_runtime._models import ModelInfo, Price
 from rlm_runtime._types import Completion, Message, Usage
 
 Policy = Callable[[Sequence[Message]], str | Awaitable[str]]
 """A function that gives the reply to a list of messages; it may be async."""
 
 _PREFIX = "scripted/"
+_FREE = ModelInfo(price=Price(prompt=0.0, completion=0.0))
 
 
 async def ask(policy: Policy, messages: Sequence[Message]) -> str:
@@ -64,7 +67,14 @@ class ScriptedLLM:
         """The name that traces and messages give this model."""
         return self._name
 
-    async def complete(self, messages: Sequence[Message]) -> Completion:
+    @property
+    def info(self) -> ModelInfo:
+        """It costs nothing, and nothing else is known of it."""
+        return _FREE
+
+    async def complete(
+        self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
+    ) -> Completion:
         """Answer the messages.
 
         Raises:

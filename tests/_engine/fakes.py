@@ -23,7 +23,7 @@ from rlm_runtime._engine.run import Models, Run
 from rlm_runtime._errors import RLMError, SandboxError
 from rlm_runtime._events import Event
 from rlm_runtime._limits import Limits
-from rlm_runtime._llm.base import LLM
+from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._llm.scripted import Policy, ScriptedLLM
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.base import ExecutionResult, HostCalls, SubCall
@@ -261,12 +261,15 @@ class RecordingLLM:
 
     def __init__(self, llm: LLM, requests: list[tuple[Message, ...]]) -> None:
         self.name = llm.name
+        self.info = llm.info
         self._llm = llm
         self._requests = requests
 
-    async def complete(self, messages: Sequence[Message]) -> Completion:
+    async def complete(
+        self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
+    ) -> Completion:
         self._requests.append(tuple(messages))
-        return await self._llm.complete(messages)
+        return await self._llm.complete(messages, options)
 
 
 def make_run(

@@ -25,6 +25,8 @@ from rlm_runtime._events import (
     SandboxLost,
 )
 from rlm_runtime._limits import Limits
+from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
+from rlm_runtime._models import ModelInfo
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._types import Completion, Message, Usage
 from tests._engine.fakes import FakeSandboxes, asked, play, repl
@@ -97,8 +99,11 @@ async def test_a_model_may_keep_the_messages_it_was_given() -> None:
 
     class Keeping:
         name = "keeping"
+        info = ModelInfo()
 
-        async def complete(self, messages: Sequence[Message]) -> Completion:
+        async def complete(
+            self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
+        ) -> Completion:
             kept.append(messages)
             text = repl("print(1)") if len(messages) == 2 else END
             return Completion(text=text, model="keeping", usage=Usage())

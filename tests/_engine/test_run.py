@@ -23,7 +23,9 @@ from rlm_runtime._events import (
     SandboxStarted,
 )
 from rlm_runtime._limits import Limits
+from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
 from rlm_runtime._llm.scripted import ScriptedLLM
+from rlm_runtime._models import ModelInfo
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._types import Completion, Message
 from tests._engine.fakes import FakeSandboxes, asked, make_run, play, repl, script
@@ -247,8 +249,11 @@ async def test_a_child_without_a_sandbox_is_told_to_the_code(problem: str) -> No
 async def test_a_model_that_raises_anything_is_a_model_that_failed() -> None:
     class Broken:
         name = "their model"
+        info = ModelInfo()
 
-        async def complete(self, messages: Sequence[Message]) -> Completion:
+        async def complete(
+            self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
+        ) -> Completion:
             raise KeyError("oops")
 
     played = await play(Broken())

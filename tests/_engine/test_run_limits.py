@@ -11,7 +11,9 @@ import pytest
 from rlm_runtime._errors import LimitExceededError, ModelError, ModelUnavailableError
 from rlm_runtime._events import ModelReplied, NodeEnded, NodeStarted, RunEnded
 from rlm_runtime._limits import Limits
+from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
 from rlm_runtime._llm.scripted import ScriptedLLM
+from rlm_runtime._models import ModelInfo
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._types import Completion, Message, Usage
 from tests._engine.fakes import FakeSandboxes, asked, play, repl, script
@@ -143,8 +145,11 @@ class Priced:
     """A model whose every call has a known price, but the failing ones."""
 
     name = "priced"
+    info = ModelInfo()
 
-    async def complete(self, messages: Sequence[Message]) -> Completion:
+    async def complete(
+        self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
+    ) -> Completion:
         if asked(messages) == "fails":
             raise ModelUnavailableError("It is down")
         text = "leaf" if messages[0].content == LEAF else self.code

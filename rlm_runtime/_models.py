@@ -1,0 +1,74 @@
+"""What a caller says of a model, and what is known of it: settings, price, sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+
+from rlm_runtime._types import Usage
+
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a model's tokens cost, in US dollars per million."""
+
+    prompt: float
+    completion: float
+    """Reasoning tokens cost the same."""
+    cached: float | None = None
+    """Prompt tokens that come from the provider's cache; None: as the others."""
+
+    def cost(self, usage: Usage) -> float:
+        """Price what was used, in US dollars."""
+        cached = self.prompt if self.cached is None else self.cached
+        fresh = usage.prompt_tokens - usage.cached_tokens
+        total = (
+            fresh * self.prompt
+            + usage.cached_tokens * cached
+            + usage.completion_tokens * self.completion
+        )
+        return total / _MILLION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """What is known of a model; the defaults know nothing."""
+
+    price: Price | None = None
+    """None where it cannot be known."""
+    context_tokens: int | None = None
+    """How many tokens of prompt and reply fit into its window."""
+    max_completion_tokens: int | None = None
+    """The most tokens that a reply may have, reasoning included."""
+    structured_output: bool = False
+    """Whether a JSON schema can be sent with a call, so that the reply follows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model by its name, with settings of its own; None leaves each to the provider."""
+
+    name: str
+    """As litellm names it, such as `openai/gpt-5`, or as the endpoint of `base_url` does."""
+    _: KW_ONLY
+    base_url: str | None = None
+    """An OpenAI-compatible endpoint that serves this model."""
+    api_key: str | None = field(default=None, repr=False)
+    """Its key."""
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    reasoning_effort: str | None = None
+    """As the provider names it, such as `low`."""
+    max_completion_tokens: int | None = None
+    """The most tokens that a reply may have, reasoning included."""
+    extra: Mapping[str, object] = field(default_factory=dict)
+    """Further members of the request's body, as the provider names them."""
+    price: Price | None = None
+    """Where the price table does not know it, or knows it wrong."""
+    context_tokens: int | None = None
+    """The size of its window, where the table does not know it."""
+    structured_output: bool | None = None
+    """Whether it takes a JSON schema; None: as the table has it."""
