@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
@@ -13,6 +13,8 @@ import anyio.to_thread
 
 from rlm_runtime._describe import approximate_bytes, describe
 from rlm_runtime._engine.ahead import open_ahead
+from rlm_runtime._engine.cell import run_cell
+from rlm_runtime._engine.history import History
 from rlm_runtime._engine.observation import observe
 from rlm_runtime._errors import (
     InputError,
@@ -34,17 +36,14 @@ from rlm_runtime._sandbox.base import (
     SubCall,
     SubCallError,
 )
-from rlm_runtime._types import Completion, Message, Role
+from rlm_runtime._types import Completion, Message
 from rlm_runtime._values import UnsendableError, encode
 
 _QUERY_CHARS_SHOWN = 2000
 _MOST_EMPTY_REPLIES = 3
-_WATCH_SECONDS = 0.1
-_GRACE_SECONDS = 2.0
 # A text arrives in once its own memory, a value of many small parts in up to four times
 _MEMORY_PER_CONTEXT = 4
 _MOST_MEMORY_MB = 4096
-_KEPT = "Your variables are kept; its tasks and open sub-calls were cancelled."
 
 
 class Tree(Protocol):
@@ -117,8 +116,7 @@ class Node:
         self._tree = tree
         self._scope = anyio.CancelScope()
         self._answer: _Answer | None = None
-        self._messages: list[Message] = []
-        self._sent = 0
+        self._history = History()
         self._empty_replies = 0
         self._open_calls = 0
         self._results: list[ExecutionResult] = []
@@ -177,15 +175,11 @@ class Node:
 
     def warn_of_last_reply(self) -> None:
         """Add to the newest message that no reply after the next one is read."""
-        newest = self._messages[-1]
-        text = f"{newest.content}\n\n{self._tree.prompts.last_iteration()}"
-        self._messages[-1] = replace(newest, content=text)
+        self._history.add_to_last(self._tree.prompts.last_iteration())
 
     def take_new_messages(self) -> tuple[dict[str, str], ...]:
         """Return the messages that no earlier call has taken."""
-        new = self._messages[self._sent :]
-        self._sent = len(self._messages)
-        return tuple({"role": one.role, "content": one.content} for one in new)
+        return self._history.take_new()
 
     def _begin(self) -> None:
         limits, prompts = self._tree.limits, self._tree.prompts
@@ -200,8 +194,8 @@ class Node:
         first = prompts.first(
             query=query, context=describe(self.context), iterations=limits.max_iterations
         )
-        self._say("system", system)
-        self._say("user", first)
+        self._history.say("system", system)
+        self._history.say("user", first)
 
     async def _iterate_in_sandbox(self) -> None:
         """Iterate in one sandbox until it is lost; it starts while the model writes."""
@@ -237,7 +231,7 @@ class Node:
         self.iteration += 1
         try:
             return await self._tree.complete(
-                self, self.llm, self._messages, iteration=self.iteration
+                self, self.llm, self._history.messages, iteration=self.iteration
             )
         except LimitExceededError as exc:
             exc.partial = self.partial
@@ -245,7 +239,7 @@ class Node:
 
     async def _act(self, sandbox: Sandbox, completion: Completion) -> None:
         """Do what a reply says, and tell the model what came of it."""
-        self._say("assistant", completion.text)
+        self._history.say("assistant", completion.text)
         reply = parse_reply(completion.text)
         self.partial = reply.prose or self.partial
         blocks = (reply.final,) if reply.final else reply.blocks
@@ -262,51 +256,18 @@ class Node:
         self._tree.record(CodeStarted(node=self.number, iteration=self.iteration, code=code))
         started = time.monotonic()
         result: ExecutionResult | None = None
-        lost: SandboxError | None = None
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._watch, sandbox, tasks.cancel_scope)
-                try:
-                    result = self._explained(await sandbox.execute(code))
-                except SandboxError as exc:
-                    lost = exc
-                tasks.cancel_scope.cancel()
+            result = await run_cell(
+                sandbox,
+                code,
+                max_seconds=self._tree.limits.max_cell_seconds,
+                is_waiting=lambda: self._open_calls > 0,
+            )
         finally:
             # What was printed counts, also where the code did not come to its end
             self._note_execution(result or sandbox.output_so_far(), started)
-        if result is None:
-            raise lost or SandboxError(f"{self._too_long()} and did not stop when told to")
         self._variables = result.variables
         return result
-
-    def _explained(self, result: ExecutionResult) -> ExecutionResult:
-        if not result.interrupted:
-            return result
-        said = f"{result.error}\n" if result.error else ""
-        return replace(result, error=f"{said}{self._too_long()} and was stopped. {_KEPT}")
-
-    async def _watch(self, sandbox: Sandbox, scope: anyio.CancelScope) -> None:
-        """Stop an execution that takes too long, first softly; waiting for sub-calls is free."""
-        busy = 0.0
-        while busy < self._tree.limits.max_cell_seconds:
-            started, used = time.monotonic(), sandbox.cpu_seconds()
-            await anyio.sleep(_WATCH_SECONDS)
-            passed = time.monotonic() - started
-            # Code that spins beside an open sub-call does not wait for it
-            spun = min(passed, sandbox.cpu_seconds() - used)
-            busy += spun if self._open_calls else passed
-        # A sandbox that does not read from its host holds the message up, too
-        with anyio.move_on_after(_GRACE_SECONDS):
-            try:
-                await sandbox.interrupt()
-            except SandboxError:
-                # The execution fails with the same
-                return
-            await anyio.sleep_forever()
-        scope.cancel()
-
-    def _too_long(self) -> str:
-        return f"The code ran for more than {self._tree.limits.max_cell_seconds:g} seconds"
 
     def _observe(self, results: Sequence[ExecutionResult]) -> None:
         limits = self._tree.limits
@@ -315,7 +276,7 @@ class Node:
             iteration=self.iteration,
             iterations=limits.max_iterations,
         )
-        self._say("user", observation)
+        self._history.say("user", observation)
 
     def _note_loss(self, sandbox: Sandbox, reason: str) -> None:
         """Tell the model what became of its code and its variables."""
@@ -339,10 +300,7 @@ class Node:
                 stop_reason="no_answer",
                 partial=self.partial,
             )
-        self._say("user", self._tree.prompts.reminder())
-
-    def _say(self, role: Role, text: str) -> None:
-        self._messages.append(Message(role=role, content=text))
+        self._history.say("user", self._tree.prompts.reminder())
 
     def _note_execution(self, result: ExecutionResult, started: float) -> None:
         self.partial = result.stdout.strip() or self.partial
