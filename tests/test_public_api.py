@@ -46,11 +46,13 @@ NAMES = {
 TESTING_NAMES = {
     "Fault",
     "FaultKind",
+    "Faults",
     "LoopbackServer",
     "Message",
     "Policy",
     "RecordedRequest",
     "ScriptedLLM",
+    "ScriptedReply",
     "ServerStats",
     "open_loopback_server",
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
 
 import anyio
 
@@ -13,25 +14,71 @@ from rlm_runtime._llm.tokens import estimate_prompt_tokens, estimate_tokens
 from rlm_runtime._models import ModelInfo, Price
 from rlm_runtime._types import Completion, Message, Usage
 
-Policy = Callable[[Sequence[Message]], str | Awaitable[str]]
-"""A function that gives the reply to a list of messages; it may be async."""
-
 _PREFIX = "scripted/"
 _FREE = ModelInfo(price=Price(prompt=0.0, completion=0.0))
 
 
-async def ask(policy: Policy, messages: Sequence[Message]) -> str:
+@dataclass(frozen=True, slots=True)
+class ScriptedReply:
+    """A reply with more to it than its text; a count that is None is estimated."""
+
+    text: str = ""
+    _: KW_ONLY
+    reasoning: str = ""
+    refusal: str = ""
+    """Sent in the place that OpenAI has for it, by the loopback server only."""
+    tool_calls: Sequence[Mapping[str, object]] = ()
+    """In OpenAI's shape, sent by the loopback server only."""
+    finish_reason: str | None = "stop"
+    prompt_tokens: int | None = None
+    cached_tokens: int = 0
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost: float | None = None
+    """What the provider says that it costs; None: it says nothing."""
+    first_token_seconds: float = 0.0
+    """From the head of the response to its first piece."""
+    chunk_seconds: float = 0.0
+    """Between two pieces."""
+    comment_seconds: float | None = None
+    """How often the loopback server sends a comment while it waits; None: never."""
+
+    def usage(self, messages: Sequence[Message]) -> Usage:
+        """Count what the reply to these messages uses."""
+        prompt, completion, reasoning = (
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.reasoning_tokens,
+        )
+        spoken = self.text + self.refusal + self.reasoning
+        return Usage(
+            calls=1,
+            prompt_tokens=estimate_prompt_tokens(messages) if prompt is None else prompt,
+            cached_tokens=self.cached_tokens,
+            completion_tokens=estimate_tokens(spoken) if completion is None else completion,
+            reasoning_tokens=estimate_tokens(self.reasoning) if reasoning is None else reasoning,
+            cost=self.cost,
+        )
+
+
+Policy = Callable[[Sequence[Message]], str | ScriptedReply | Awaitable[str | ScriptedReply]]
+"""A function that gives the reply to a list of messages; it may be async."""
+
+
+async def ask(policy: Policy, messages: Sequence[Message]) -> ScriptedReply:
     """Get the reply of a policy, sync or async.
 
     Raises:
-        TypeError: The policy gave something other than a str.
+        TypeError: The policy gave something that is no reply.
     """
     reply = policy(messages)
     if inspect.isawaitable(reply):
         reply = await reply
+    if isinstance(reply, ScriptedReply):
+        return reply
     if not isinstance(reply, str):
         raise TypeError(f"Cannot use the policy's reply: it is of type {type(reply).__name__!r}")
-    return reply
+    return ScriptedReply(reply)
 
 
 class ScriptedLLM:
@@ -43,7 +90,7 @@ class ScriptedLLM:
 
     def __init__(
         self,
-        policy: Policy | Sequence[str],
+        policy: Policy | Sequence[str | ScriptedReply],
         *,
         name: str = "scripted/policy",
         latency: float = 0.0,
@@ -83,7 +130,7 @@ class ScriptedLLM:
         """
         await anyio.sleep(self._latency)
         try:
-            text = await ask(self._policy, messages)
+            reply = await ask(self._policy, messages)
         except ModelError:
             raise
         except Exception as exc:
@@ -91,22 +138,23 @@ class ScriptedLLM:
                 f"Cannot get a reply of {self._name!r}: its policy raised "
                 f"{type(exc).__name__}: {exc}"
             ) from exc
-        usage = Usage(
-            calls=1,
-            prompt_tokens=estimate_prompt_tokens(messages),
-            completion_tokens=estimate_tokens(text),
-            cost=0.0,
+        usage = reply.usage(messages)
+        return Completion(
+            text=reply.text,
+            model=self._name,
+            usage=usage if usage.cost is not None else replace(usage, cost=0.0),
+            reasoning=reply.reasoning,
+            finish_reason=reply.finish_reason,
         )
-        return Completion(text=text, model=self._name, usage=usage, finish_reason="stop")
 
 
-def _play(replies: Sequence[str]) -> Policy:
+def _play(replies: Sequence[str | ScriptedReply]) -> Policy:
     if isinstance(replies, str):
         raise TypeError(f"Cannot play {replies!r}: a script is a list of replies, not one str")
     script = tuple(replies)
     remaining = iter(script)
 
-    def play(messages: Sequence[Message]) -> str:
+    def play(messages: Sequence[Message]) -> str | ScriptedReply:
         try:
             return next(remaining)
         except StopIteration:

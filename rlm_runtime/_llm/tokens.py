@@ -11,7 +11,12 @@ _CHARS_PER_TOKEN = 4
 
 def estimate_tokens(text: str) -> int:
     """Estimate the tokens of a text as a quarter of its characters, rounded up."""
-    return -(-len(text) // _CHARS_PER_TOKEN)
+    return estimate_tokens_of(len(text))
+
+
+def estimate_tokens_of(chars: int) -> int:
+    """Estimate the tokens of so many characters."""
+    return -(-chars // _CHARS_PER_TOKEN)
 
 
 def estimate_prompt_tokens(messages: Sequence[Message]) -> int:

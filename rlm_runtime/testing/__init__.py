@@ -8,20 +8,22 @@ assert server.stats.requests == 1
 
 from __future__ import annotations
 
-from rlm_runtime._llm.scripted import Policy, ScriptedLLM
+from rlm_runtime._llm.scripted import Policy, ScriptedLLM, ScriptedReply
 from rlm_runtime._types import Message
 from rlm_runtime.testing._recorder import RecordedRequest, ServerStats
-from rlm_runtime.testing.faults import Fault, FaultKind
+from rlm_runtime.testing.faults import Fault, FaultKind, Faults
 from rlm_runtime.testing.server import LoopbackServer, open_loopback_server
 
 __all__ = [
     "Fault",
     "FaultKind",
+    "Faults",
     "LoopbackServer",
     "Message",
     "Policy",
     "RecordedRequest",
     "ScriptedLLM",
+    "ScriptedReply",
     "ServerStats",
     "open_loopback_server",
 ]

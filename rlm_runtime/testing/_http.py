@@ -82,14 +82,17 @@ class HTTPConnection:
         headers = [("content-type", "text/event-stream"), ("cache-control", "no-cache")]
         await self._send(h11.Response(status_code=200, headers=headers))
 
-    async def send_event(self, data: str) -> None:
-        """Send one event of the stream."""
-        await self._send(h11.Data(data=_event(data)))
+    async def send_events(self, *data: str) -> None:
+        """Send events of the stream, all at once."""
+        await self._send(h11.Data(data=b"".join(map(_event, data))))
 
-    async def end_events(self, last: str | None = None) -> None:
-        """End the event stream, after a last event where one is given."""
-        events = [] if last is None else [h11.Data(data=_event(last))]
-        await self._send(*events, h11.EndOfMessage())
+    async def send_comment(self, text: str) -> None:
+        """Send a comment, which clients skip."""
+        await self._send(h11.Data(data=f": {text}\n\n".encode()))
+
+    async def end_events(self, *last: str) -> None:
+        """End the event stream, after last events where there are any."""
+        await self._send(h11.Data(data=b"".join(map(_event, last))), h11.EndOfMessage())
 
     async def wait_hangup(self) -> None:
         """Wait until the client hangs up; what it sends before is kept for the next request."""

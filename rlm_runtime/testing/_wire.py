@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rlm_runtime._llm.tokens import estimate_prompt_tokens, estimate_tokens
-from rlm_runtime._types import Message, Role
+from rlm_runtime._llm.scripted import ScriptedReply
+from rlm_runtime._llm.tokens import estimate_tokens
+from rlm_runtime._types import Message, Role, Usage
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -36,6 +37,8 @@ class ChatRequest:
     messages: tuple[Message, ...]
     stream: bool
     include_usage: bool
+    max_tokens: int | None
+    """The most tokens that the reply may have."""
 
 
 def parse_request(body: bytes) -> ChatRequest:
@@ -56,6 +59,7 @@ def parse_request(body: bytes) -> ChatRequest:
                 messages=tuple(_parse_message(message) for message in messages),
                 stream=value.get("stream") is True,
                 include_usage=isinstance(options, dict) and options.get("include_usage") is True,
+                max_tokens=_max_tokens(value.get("max_completion_tokens", value.get("max_tokens"))),
             )
     raise Refusal(400, "Cannot complete: the body needs a model and a list of messages")
 
@@ -77,61 +81,100 @@ def model_list(names: Sequence[str]) -> dict[str, object]:
 class Reply:
     """One reply, in the two shapes in which it can go out."""
 
-    def __init__(self, number: int, request: ChatRequest, text: str, *, chunk_chars: int) -> None:
-        self._id = f"chatcmpl-{number}"
-        self._created = int(time.time())
+    def __init__(
+        self, number: int, request: ChatRequest, scripted: ScriptedReply, *, chunk_chars: int
+    ) -> None:
         self._request = request
-        self._text = text
+        self._scripted = cut_to(scripted, request.max_tokens)
         self._chunk_chars = chunk_chars
+        self._envelope: dict[str, object] = {
+            "id": f"chatcmpl-{number}",
+            "object": "chat.completion.chunk" if request.stream else "chat.completion",
+            "created": int(time.time()),
+            "model": request.model,
+        }
+        # The start of every chunk is the same
+        self._chunk_start = json.dumps(self._envelope)[:-1]
 
-    def body(self) -> dict[str, object]:
+    @property
+    def usage(self) -> Usage:
+        """What the client is told that it used."""
+        return self._scripted.usage(self._request.messages)
+
+    def body(self, *, choices: bool = True) -> dict[str, object]:
         """Make the body of a reply that is not streamed."""
-        message = {"role": "assistant", "content": self._text}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return self._envelope("chat.completion", [choice], usage=self._usage())
+        message = {"role": "assistant", "content": self._scripted.text, **self._further()}
+        if self._scripted.reasoning:
+            message["reasoning_content"] = self._scripted.reasoning
+        choice = {"index": 0, "message": message, "finish_reason": self._scripted.finish_reason}
+        return {
+            **self._envelope,
+            "choices": [choice] if choices else [],
+            "usage": self._usage_body(),
+        }
 
-    def text_chunks(self) -> Iterator[str]:
-        """Yield the chunks that carry the text, the first of them at once if it is empty."""
-        for start in range(0, max(len(self._text), 1), self._chunk_chars):
-            role = {} if start else {"role": "assistant"}
-            content = self._text[start : start + self._chunk_chars]
-            yield self._chunk({**role, "content": content}, None)
+    def pieces(self) -> Iterator[tuple[str, str]]:
+        """Yield the pieces of reasoning and text, each with its chunk; one if both are empty."""
+        role = {"role": "assistant"}
+        for piece in self._cut(self._scripted.reasoning):
+            yield piece, self._chunk({**role, "reasoning_content": piece}, None)
+            role = {}
+        for piece in self._cut(self._scripted.text) or ["" for _ in role]:
+            yield piece, self._chunk({**role, "content": piece}, None)
+            role = {}
 
-    def last_chunks(self) -> Iterator[str]:
-        """Yield the chunks that end the stream, but for its `[DONE]`."""
-        yield self._chunk({}, "stop")
-        if self._request.include_usage:
-            envelope = self._envelope("chat.completion.chunk", [], usage=self._usage())
-            yield json.dumps(envelope)
+    def last_chunks(self) -> list[str]:
+        """Make the chunks that end the stream, but for its `[DONE]`."""
+        return [self._chunk(self._further(), self._scripted.finish_reason), *self.usage_chunks()]
 
-    def _chunk(self, delta: dict[str, str], finish_reason: str | None) -> str:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    def usage_chunks(self) -> list[str]:
+        """Make the chunk that tells the usage, where the client asked for it."""
+        if not self._request.include_usage:
+            return []
+        return [json.dumps({**self._envelope, "choices": [], "usage": self._usage_body()})]
+
+    def _cut(self, text: str) -> list[str]:
+        size = self._chunk_chars
+        return [text[start : start + size] for start in range(0, len(text), size)]
+
+    def _further(self) -> dict[str, object]:
+        further: dict[str, object] = {}
+        if self._scripted.refusal:
+            further["refusal"] = self._scripted.refusal
+        if self._scripted.tool_calls:
+            calls = enumerate(self._scripted.tool_calls)
+            further["tool_calls"] = [{"index": index, **call} for index, call in calls]
+        return further
+
+    def _chunk(self, delta: dict[str, object], finish_reason: str | None) -> str:
+        choice = json.dumps({"index": 0, "delta": delta, "finish_reason": finish_reason})
         # OpenAI sends the key in every chunk, once usage is asked for
-        usage = {"usage": None} if self._request.include_usage else {}
-        return json.dumps(self._envelope("chat.completion.chunk", [choice], **usage))
+        usage = ', "usage": null' if self._request.include_usage else ""
+        return f'{self._chunk_start}, "choices": [{choice}]{usage}}}'
 
-    def _envelope(
-        self, kind: str, choices: Sequence[object], **further: object
-    ) -> dict[str, object]:
-        return {
-            "id": self._id,
-            "object": kind,
-            "created": self._created,
-            "model": self._request.model,
-            "choices": choices,
-            **further,
+    def _usage_body(self) -> dict[str, object]:
+        usage = self.usage
+        body: dict[str, object] = {
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+            "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         }
+        return body if usage.cost is None else {**body, "cost": usage.cost}
 
-    def _usage(self) -> dict[str, object]:
-        prompt = estimate_prompt_tokens(self._request.messages)
-        completion = estimate_tokens(self._text)
-        return {
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt + completion,
-            "prompt_tokens_details": {"cached_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": 0},
-        }
+
+def cut_to(reply: ScriptedReply, max_tokens: int | None) -> ScriptedReply:
+    """Cut a reply as a provider does, reasoning first, that has more tokens than it may have."""
+    if max_tokens is None or estimate_tokens(reply.reasoning + reply.text) <= max_tokens:
+        return reply
+    reasoning = reply.reasoning[: 4 * max_tokens]
+    text = reply.text[: 4 * max_tokens - len(reasoning)]
+    return replace(reply, reasoning=reasoning, text=text, finish_reason="length")
+
+
+def _max_tokens(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _parse_message(value: object) -> Message:

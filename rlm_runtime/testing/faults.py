@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-FaultKind = Literal["status", "error_body", "cut", "unfinished", "malformed", "stall"]
+from rlm_runtime.testing._recorder import RecordedRequest
+
+FaultKind = Literal[
+    "status", "error_body", "cut", "unfinished", "malformed", "empty", "stall", "slow"
+]
 """What goes wrong; `Fault` says how each looks on the wire."""
 
 
 class Fault(Exception):
-    """Raised by a policy, makes the loopback server fail this one request.
+    """Makes the loopback server fail one request: given in `faults`, or raised by a policy.
 
     | kind         | what the client gets                                                    |
     |--------------|-------------------------------------------------------------------------|
@@ -19,11 +23,14 @@ class Fault(Exception):
     | `cut`        | the connection is closed in the middle of the response                  |
     | `unfinished` | the stream ends in order, but without a finish reason and `[DONE]`      |
     | `malformed`  | JSON that is none                                                       |
+    | `empty`      | a response in order, with its usage, but without any choice             |
     | `stall`      | nothing more, on an open connection, until the client hangs up          |
+    | `slow`       | the whole reply, but `seconds` between two pieces                       |
 
-    Every kind but `status` may come in the middle of a stream: `after_chunks` pieces of `text`
-    go out first. With 0, a `cut` and a `stall` send not even the head of a response. A reply that
-    is not streamed has no middle: none of `text` goes out, and `unfinished` is a `cut`.
+    Every kind but `status`, `empty` and `slow` may come in the middle of a stream: `after_chunks`
+    pieces of `text` go out first. With 0, a `cut` and a `stall` send not even the head of a
+    response, but for `after_head`. A reply that is not streamed has no middle: none of `text`
+    goes out, and `unfinished` is a `cut`.
     """
 
     def __init__(
@@ -32,24 +39,44 @@ class Fault(Exception):
         *,
         status: int = 500,
         message: str = "a fault on demand",
+        code: str | None = None,
         headers: Mapping[str, str] | None = None,
         text: str = "",
         after_chunks: int = 0,
+        after_head: bool = False,
+        seconds: float = 0.1,
     ) -> None:
         """Describe the fault.
 
         Args:
             kind: What goes wrong.
-            status: HTTP status of the kind `status`, else the `code` in the error body.
+            status: HTTP status of the kind `status`.
             message: What the error body says.
+            code: The `code` in the error body; None: the status.
             headers: Further headers of the kind `status`, such as `Retry-After`.
-            text: The reply that would have been given.
-            after_chunks: How many pieces of `text` go out before the fault.
+            text: The reply that would have been given; empty: the policy's, if it can be asked.
+            after_chunks: How many pieces of the reply go out before the fault.
+            after_head: Whether the head of a streamed response goes out before the fault.
+            seconds: Pause between two pieces of a `slow` reply.
         """
         super().__init__(message)
         self.kind: FaultKind = kind
         self.status = status
         self.message = message
+        self.code = code
         self.headers = dict(headers or {})
         self.text = text
         self.after_chunks = after_chunks
+        self.after_head = after_head
+        self.seconds = seconds
+
+
+Faults = Sequence[Fault | None] | Callable[[int, RecordedRequest], Fault | None]
+"""The faults of the requests in their order, or a function of a request and its number from 0."""
+
+
+def find_fault(faults: Faults, number: int, request: RecordedRequest) -> Fault | None:
+    """Give the fault of a request; a sequence that has ended has no more."""
+    if callable(faults):
+        return faults(number, request)
+    return faults[number] if number < len(faults) else None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
-from rlm_runtime._llm.scripted import Policy, ask
+from rlm_runtime._llm.scripted import Policy, ScriptedReply, ask
+from rlm_runtime._llm.tokens import estimate_prompt_tokens
+from rlm_runtime.testing._exchange import Exchange
 from rlm_runtime.testing._http import HTTPConnection, HTTPRequest
 from rlm_runtime.testing._recorder import RecordedRequest, Recorder, ServerStats
 from rlm_runtime.testing._wire import (
@@ -22,11 +23,9 @@ from rlm_runtime.testing._wire import (
     model_list,
     parse_request,
 )
-from rlm_runtime.testing.faults import Fault
+from rlm_runtime.testing.faults import Fault, Faults, find_fault
 
 _HOST = "127.0.0.1"
-_DONE = "[DONE]"
-_NO_JSON = '{"choices": [{"delta"'
 
 
 @asynccontextmanager
@@ -37,13 +36,15 @@ async def open_loopback_server(
     port: int = 0,
     api_key: str | None = None,
     chunk_chars: int = 20,
+    faults: Faults = (),
 ) -> AsyncIterator[LoopbackServer]:
     """Serve policies as models, over real HTTP on this machine, for as long as the block runs.
 
     It serves `POST /v1/chat/completions`, `GET /v1/models` and, for other processes,
     `GET /stats`. Requests are served in parallel on the event loop, so a policy that computes
     for long holds up the others. A policy that raises `Fault` makes this request fail in the
-    way that it describes; one that raises anything else is answered with 500.
+    way that it describes; one that raises anything else is answered with 500. As providers do,
+    it cuts a reply that is longer than the request's `max_completion_tokens` or `max_tokens`.
 
     Args:
         policy: Replies for every model, or the policies by the model's name.
@@ -51,6 +52,8 @@ async def open_loopback_server(
         port: The port to listen on; 0 takes a free one.
         api_key: The bearer token that clients must send, if there is one.
         chunk_chars: Characters of one piece of a streamed reply.
+        faults: A fault or None for each request in their order, or a function that is given the
+            request and its number from 0. They come before the policy is asked.
 
     Raises:
         OSError: The port is taken.
@@ -66,6 +69,7 @@ async def open_loopback_server(
         latency=latency,
         api_key=api_key,
         chunk_chars=chunk_chars,
+        faults=faults,
     )
     try:
         async with listener, anyio.create_task_group() as tasks:
@@ -91,14 +95,15 @@ class LoopbackServer:
         latency: float | Callable[[], float],
         api_key: str | None,
         chunk_chars: int,
+        faults: Faults,
     ) -> None:
         self._policy = policy
         self._port = port
         self._latency = latency
         self._api_key = api_key
         self._chunk_chars = chunk_chars
+        self._faults = faults
         self._recorder = Recorder()
-        self._numbers = itertools.count(1)
 
     def __repr__(self) -> str:
         return f"LoopbackServer({self.base_url!r})"
@@ -117,10 +122,14 @@ class LoopbackServer:
     def requests(self) -> tuple[RecordedRequest, ...]:
         """The latest requests with their messages, oldest first.
 
-        Together they hold up to 64 Mi characters; older ones are dropped, which shows in
+        Together their bodies hold up to 64 MiB; older ones are dropped, which shows in
         `stats.requests` being larger than their number. Refused requests are counted there too.
         """
         return self._recorder.requests
+
+    async def wait_idle(self) -> None:
+        """Wait until no completion is being served, so that `stats` count what clients left."""
+        await self._recorder.wait_idle()
 
     async def _serve(self, stream: SocketStream) -> None:
         self._recorder.add_connection()
@@ -168,40 +177,33 @@ class LoopbackServer:
     async def _complete(self, connection: HTTPConnection, request: HTTPRequest) -> None:
         self._check_key(request)
         chat = parse_request(request.body)
-        self._recorder.record(chat.model, chat.messages, stream=chat.stream)
+        recorded = RecordedRequest(
+            model=chat.model,
+            messages=chat.messages,
+            stream=chat.stream,
+            time=time.time(),
+            raw=request.body,
+            headers=request.headers,
+        )
+        number = self._recorder.record(recorded)
         policy = self._policy_of(chat.model)
-        await anyio.sleep(self._latency() if callable(self._latency) else self._latency)
-        try:
-            text = await ask(policy, chat.messages)
-        except Fault as fault:
-            await self._fail(connection, chat, fault)
-            return
-        except Exception as exc:
-            raise Refusal(500, f"The policy raised {type(exc).__name__}: {exc}") from exc
-        reply = self._reply(chat, text)
-        if not chat.stream:
-            await connection.send_json(200, reply.body())
-            return
-        await connection.start_events()
-        for chunk in itertools.chain(reply.text_chunks(), reply.last_chunks()):
-            await connection.send_event(chunk)
-        await connection.end_events(_DONE)
-
-    async def _fail(self, connection: HTTPConnection, chat: ChatRequest, fault: Fault) -> None:
-        body = error_body(fault.status, fault.message, fault.status)
-        if fault.kind == "status":
-            await connection.send_json(fault.status, body, fault.headers)
-        elif chat.stream and (fault.after_chunks > 0 or fault.kind == "unfinished"):
-            await connection.start_events()
-            chunks = self._reply(chat, fault.text).text_chunks()
-            for chunk in itertools.islice(chunks, fault.after_chunks):
-                await connection.send_event(chunk)
-            await _break_stream(connection, fault, body)
-        else:
-            await _break_response(connection, fault, body)
-
-    def _reply(self, chat: ChatRequest, text: str) -> Reply:
-        return Reply(next(self._numbers), chat, text, chunk_chars=self._chunk_chars)
+        with self._recorder.bill(estimate_prompt_tokens(chat.messages)) as bill:
+            await anyio.sleep(self._latency() if callable(self._latency) else self._latency)
+            exchange = Exchange(connection, chat, bill)
+            fault = find_fault(self._faults, number, recorded)
+            try:
+                script = await _script(policy, chat, fault)
+            except Fault as raised:
+                fault, script = raised, ScriptedReply(raised.text)
+            except Exception as exc:
+                bill.waive()
+                raise Refusal(500, f"The policy raised {type(exc).__name__}: {exc}") from exc
+            reply = Reply(number, chat, script, chunk_chars=self._chunk_chars)
+            if fault is None or fault.kind == "slow":
+                seconds = script.chunk_seconds if fault is None else fault.seconds
+                await exchange.send(reply, replace(script, chunk_seconds=seconds))
+            else:
+                await exchange.fail(fault, reply)
 
     def _check_key(self, request: HTTPRequest) -> None:
         sent = request.headers.get("authorization")
@@ -220,30 +222,8 @@ class LoopbackServer:
         return self._policy[model]
 
 
-async def _break_stream(connection: HTTPConnection, fault: Fault, body: dict[str, object]) -> None:
-    match fault.kind:
-        case "error_body":
-            await connection.end_events(json.dumps(body))
-        case "malformed":
-            await connection.end_events(_NO_JSON)
-        case "unfinished":
-            await connection.end_events()
-        case "stall":
-            await anyio.sleep_forever()
-        case _:
-            # A response without its end closes the connection
-            return
-
-
-async def _break_response(
-    connection: HTTPConnection, fault: Fault, body: dict[str, object]
-) -> None:
-    match fault.kind:
-        case "error_body":
-            await connection.send_json(200, body)
-        case "malformed":
-            await connection.send_body(200, _NO_JSON.encode())
-        case "stall":
-            await anyio.sleep_forever()
-        case _:
-            return
+async def _script(policy: Policy, chat: ChatRequest, fault: Fault | None) -> ScriptedReply:
+    """Get the reply, or what a fault lets through of it; a fault that needs none asks nobody."""
+    if fault is None or (not fault.text and (fault.after_chunks or fault.kind == "slow")):
+        return await ask(policy, chat.messages)
+    return ScriptedReply(fault.text)

@@ -16,6 +16,7 @@ from rlm_runtime.testing import (
     LoopbackServer,
     Message,
     Policy,
+    RecordedRequest,
     ServerStats,
     open_loopback_server,
 )
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 
 def test_public_names_are_documented() -> None:
-    for name in set(testing.__all__) - {"FaultKind", "Policy"}:
+    for name in set(testing.__all__) - {"FaultKind", "Faults", "Policy"}:
         assert getattr(testing, name).__doc__
 
 
@@ -177,25 +178,40 @@ async def test_stats_are_counted_and_served(client: httpx.AsyncClient) -> None:
         "prompt_tokens": 4,
         "longest_body": max(len(first.request.content), served["longest_body"]),
         "connections": 1,
+        "billed_calls": 2,
+        "billed_prompt_tokens": 4,
+        "billed_completion_tokens": 4,
     }
 
 
 async def test_requests_are_recorded(client: httpx.AsyncClient) -> None:
+    body = {**STREAM, "temperature": 0.5}
     async with open_loopback_server(echo) as server:
-        await post(client, server, STREAM)
+        sent = (await post(client, server, body, authorization="Bearer k")).request
         (request,) = server.requests
     assert (request.model, request.stream, request.chars) == ("m", True, 5)
     assert request.messages == (Message(role="user", content="hello"),)
     assert request.time > 1.7e9
+    assert (request.body, request.raw) == (body, sent.content)
+    assert request.headers["authorization"] == "Bearer k"
+    assert "Bearer" not in repr(request)
 
 
 def test_only_the_latest_requests_are_kept() -> None:
-    recorder = Recorder(max_chars=10)
-    for text in ("aaaaaa", "bbbb", "cccc", "d" * 20):
-        recorder.record("m", (Message(role="user", content=text),), stream=False)
+    recorder = Recorder(max_bytes=10)
+    for number, text in enumerate(("aaaaaa", "bbbb", "cccc", "d" * 20)):
+        assert recorder.record(request_of(text)) == number
         assert recorder.requests[-1].messages[0].content == text
-        assert sum(request.chars for request in recorder.requests) <= max(10, len(text))
+        kept = sum(len(request.raw) for request in recorder.requests)
+        assert kept <= max(10, len(text))
     assert recorder.stats.prompt_chars == 34
+
+
+def request_of(text: str) -> RecordedRequest:
+    messages = (Message(role="user", content=text),)
+    return RecordedRequest(
+        model="m", messages=messages, stream=False, time=0.0, raw=text.encode(), headers={}
+    )
 
 
 async def test_requests_are_served_in_parallel(client: httpx.AsyncClient) -> None:
