@@ -28,6 +28,10 @@ class Limits:
     """Seconds of wall time for the run."""
     max_concurrency: int = 16
     """Model calls in flight at once."""
+    max_attempts: int = 10
+    """Attempts at one model call, the first included."""
+    max_retry_seconds: float | None = 300.0
+    """Seconds after a call's first failure in which it is tried again."""
     max_sandboxes: int = 8
     """Live sandboxes at each depth."""
     max_cell_seconds: float = 60.0
@@ -55,6 +59,7 @@ class Limits:
 
 _LEAST: dict[str, float] = {
     "max_depth": 0,
+    "max_retry_seconds": 0.001,
     "max_seconds": 0.001,
     "max_cell_seconds": 0.001,
     "max_memory_mb": 64,

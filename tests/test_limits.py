@@ -16,12 +16,13 @@ WHOLE = {
     "max_calls": 1,
     "max_nodes": 1,
     "max_concurrency": 1,
+    "max_attempts": 1,
     "max_sandboxes": 1,
     "max_memory_mb": 64,
     "max_observation_chars": 200,
 }
-REAL = {"max_seconds": 0.001, "max_cell_seconds": 0.001}
-OPTIONAL = ("max_calls", "max_nodes", "max_seconds")
+REAL = {"max_retry_seconds": 0.001, "max_seconds": 0.001, "max_cell_seconds": 0.001}
+OPTIONAL = ("max_calls", "max_nodes", "max_retry_seconds", "max_seconds")
 
 
 def make(name: str, value: object) -> Limits:

@@ -19,7 +19,7 @@ from rlm_runtime import (
     Limits,
     Message,
     ModelAuthenticationError,
-    ModelReplyError,
+    ModelError,
     RLMError,
     TraceError,
     read_trace,
@@ -317,5 +317,5 @@ async def test_a_model_that_gives_no_completion_is_an_error(tmp_path: Path) -> N
             return None
 
     async with RLM(Nothing(), trace_dir=None) as rlm:  # type: ignore[arg-type]  # the mistake
-        with pytest.raises(ModelReplyError, match="the reply of 'nothing': it is a NoneType"):
+        with pytest.raises(ModelError, match="the reply of 'nothing': it is a NoneType"):
             await rlm.run("q")

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 
 import anyio
 
-from rlm_runtime._errors import ModelError, ModelReplyError
+from rlm_runtime._errors import ModelError
 from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
 from rlm_runtime._llm.tokens import estimate_prompt_tokens, estimate_tokens
 from rlm_runtime._models import ModelInfo, Price
@@ -125,8 +125,8 @@ class ScriptedLLM:
         """Answer the messages.
 
         Raises:
-            ModelReplyError: The script has ended, or the policy raised.
-            ModelError: The policy raised just this, to play a model that fails.
+            ModelError: The script has ended, or the policy raised: this, to play a model that
+                fails, or anything else.
         """
         await anyio.sleep(self._latency)
         try:
@@ -134,7 +134,7 @@ class ScriptedLLM:
         except ModelError:
             raise
         except Exception as exc:
-            raise ModelReplyError(
+            raise ModelError(
                 f"Cannot get a reply of {self._name!r}: its policy raised "
                 f"{type(exc).__name__}: {exc}"
             ) from exc
@@ -158,7 +158,7 @@ def _play(replies: Sequence[str | ScriptedReply]) -> Policy:
         try:
             return next(remaining)
         except StopIteration:
-            raise ModelReplyError(
+            raise ModelError(
                 f"Cannot give another reply: the script has ended after {len(script)}"
             ) from None
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from rlm_runtime._errors import ModelRateLimitError, ModelReplyError
+from rlm_runtime._errors import ModelError, ModelRateLimitError
 from rlm_runtime._llm.base import LLM
 from rlm_runtime._llm.scripted import ScriptedLLM
 from rlm_runtime._types import Completion, Message, Usage
@@ -19,7 +19,7 @@ async def test_replies_are_given_in_order_until_the_script_ends() -> None:
     model = ScriptedLLM(["one", "two"])
     assert [(await model.complete(MESSAGES)).text for _ in range(2)] == ["one", "two"]
     for _ in range(2):
-        with pytest.raises(ModelReplyError, match="the script has ended after 2"):
+        with pytest.raises(ModelError, match="the script has ended after 2"):
             await model.complete(MESSAGES)
 
 
@@ -62,7 +62,7 @@ async def test_an_error_of_the_policy_is_named_and_chained() -> None:
     def policy(messages: Sequence[Message]) -> str:
         raise LookupError("no such fruit")
 
-    with pytest.raises(ModelReplyError, match="raised LookupError: no such fruit") as caught:
+    with pytest.raises(ModelError, match="raised LookupError: no such fruit") as caught:
         await ScriptedLLM(policy, name="fruits").complete(MESSAGES)
     assert "'scripted/fruits'" in str(caught.value)
     assert isinstance(caught.value.__cause__, LookupError)
@@ -81,7 +81,7 @@ async def test_a_reply_that_is_no_text_is_an_error() -> None:
     def policy(messages: Sequence[Message]) -> str:
         return 42  # type: ignore[return-value]  # the mistake that is tested
 
-    with pytest.raises(ModelReplyError, match="TypeError: .* of type 'int'"):
+    with pytest.raises(ModelError, match="TypeError: .* of type 'int'"):
         await ScriptedLLM(policy).complete(MESSAGES)
 
 
