@@ -80,7 +80,7 @@ async def test_the_run_s_events_tell_settings_and_totals() -> None:
     (started,), (ended,) = played.of(RunStarted), played.of(RunEnded)
     assert (started.run, started.version, started.query) == ("run", "1", "root")
     assert (started.model, started.sub_model) == ("scripted/root", "scripted/root")
-    assert started.limits["max_seconds"] == 9 and len(started.limits) == 10
+    assert started.limits["max_seconds"] == 9 and len(started.limits) == len(Limits.__slots__)
     usage = played.run.ledger.usage
     assert (ended.stop_reason, ended.error, ended.calls, ended.nodes) == ("answered", None, 2, 2)
     assert (ended.prompt_tokens, ended.completion_tokens, ended.cost) == (
