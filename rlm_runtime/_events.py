@@ -86,6 +86,29 @@ class ModelRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAttemptFailed(Event):
+    """One attempt at a model call failed; the call goes on if `wait` says when."""
+
+    node: int
+    call: int
+    attempt: int
+    """Number of the attempt in its call, from 1."""
+    error: str
+    status: int | None
+    """The HTTP status, if there was a response."""
+    seconds: float
+    wait: float | None
+    """Seconds until the next attempt; None if there is none."""
+    prompt_tokens: int
+    """What the attempt used, though it failed; it is in no other event."""
+    cached_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+    cost: float | None
+    kind: Literal["model_attempt_failed"] = "model_attempt_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReplied(Event):
     """A model call was answered."""
 
@@ -100,18 +123,22 @@ class ModelReplied(Event):
     reasoning_tokens: int
     cost: float | None
     seconds: float
+    """Of the last attempt; the others tell their own."""
     seconds_to_first_token: float | None
+    attempts: int = 1
     kind: Literal["model_replied"] = "model_replied"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFailed(Event):
-    """A model call failed."""
+    """A model call failed for good."""
 
     node: int
     call: int
     error: str
     seconds: float
+    """Of the whole call."""
+    attempts: int = 1
     kind: Literal["model_failed"] = "model_failed"
 
 
@@ -186,6 +213,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "sandbox_started": SandboxStarted,
     "sandbox_lost": SandboxLost,
     "model_requested": ModelRequested,
+    "model_attempt_failed": ModelAttemptFailed,
     "model_replied": ModelReplied,
     "model_failed": ModelFailed,
     "code_started": CodeStarted,

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 import anyio
 
 from rlm_runtime._config import read_environment
+from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.node import memory_for
 from rlm_runtime._engine.run import Models, Run
 from rlm_runtime._errors import ConfigError, InputError, RLMError
@@ -119,6 +120,7 @@ class RLM:
         self._stack = AsyncExitStack()
         self._endpoint: OpenAIEndpoint | None = None
         self._parts: tuple[Models, Prompts, Pool] | None = None
+        self._gate = Gate()
         self._runs: dict[anyio.CancelScope, anyio.Event] = {}
 
     async def __aenter__(self) -> Self:
@@ -136,6 +138,8 @@ class RLM:
         requirements = parse_requirements(self._packages)
         # One of an opening that failed is closed
         self._endpoint = None
+        # Its clock is that of an event loop
+        self._gate = Gate()
         async with AsyncExitStack() as stack:
             models = Models(
                 root=await self._open_model(stack, self._model),
@@ -224,6 +228,7 @@ class RLM:
                 prompts=prompts,
                 open_sandbox=open_sandbox,
                 record=recorder.record,
+                gate=self._gate,
             )
             path = None if trace is None else trace.path
             try:

@@ -1,4 +1,4 @@
-"""The model calls of a run: limits and room first, then the attempt, then the account."""
+"""The model calls of a run: room first, then limits, then attempts until there is a reply."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 
 import anyio
 
+from rlm_runtime._engine.call import Call
+from rlm_runtime._engine.gate import Gate, Room, Slot
 from rlm_runtime._engine.node import Node
-from rlm_runtime._errors import ModelError, ModelReplyError
-from rlm_runtime._events import Event, ModelFailed, ModelReplied, ModelRequested
+from rlm_runtime._errors import LimitExceededError, ModelError
+from rlm_runtime._events import Event, ModelRequested
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, CallOptions
+from rlm_runtime._llm.retry import RetryPolicy, is_congested, restate
 from rlm_runtime._llm.tokens import estimate_prompt_tokens
 from rlm_runtime._types import Completion, Message
 from rlm_runtime._usage import Ledger, WorstCase
@@ -20,11 +23,32 @@ from rlm_runtime._usage import Ledger, WorstCase
 class Calls:
     """Makes the model calls of one run."""
 
-    def __init__(self, *, limits: Limits, ledger: Ledger, record: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        *,
+        limits: Limits,
+        ledger: Ledger,
+        record: Callable[[Event], None],
+        gate: Gate | None = None,
+        retries: RetryPolicy | None = None,
+    ) -> None:
+        """Store what the calls share.
+
+        Args:
+            limits: What the run may spend.
+            ledger: What it has spent.
+            record: Notes an event.
+            gate: What the runs of one RLM share of the width that a provider allows.
+            retries: Which attempts are made again; else as the limits say.
+        """
         self._limits = limits
         self._ledger = ledger
         self._record = record
-        self._room = anyio.CapacityLimiter(limits.max_concurrency)
+        self._gate = gate or Gate()
+        self._room = Room(limits.max_concurrency)
+        self._retries = retries or RetryPolicy(
+            attempts=limits.max_attempts, max_retry_seconds=limits.max_retry_seconds
+        )
 
     async def complete(
         self,
@@ -41,33 +65,78 @@ class Calls:
             LimitExceededError: No call is left.
             ModelError: The model failed for good.
         """
+        # A slot is held for an attempt only: who backs off makes room for others
+        async with self._gate.slot(self._room, node.number, llm.name) as slot:
+            call = self._enter(node, llm, messages, iteration, options)
+            outcome = await self._try(call, slot)
+        while not isinstance(outcome, Completion):
+            await anyio.sleep(outcome)
+            call.waited += outcome
+            async with self._gate.slot(self._room, node.number, llm.name) as slot:
+                outcome = await self._try(call, slot)
+        return outcome
+
+    def _enter(
+        self,
+        node: Node,
+        llm: LLM,
+        messages: Sequence[Message],
+        iteration: int | None,
+        options: CallOptions,
+    ) -> Call:
+        """Number a call, and fix what it sends; only now is it known whether it is the last."""
         # A plain completion is one level below the node that asks for it
-        depth = node.depth if iteration is not None else node.depth + 1
-        async with self._room:
-            call = self._ledger.reserve_call(depth)
-            # Only now is it known: other calls may have been entered while this one waited
-            if iteration is not None and self._is_last_reply(node):
-                node.warn_of_last_reply()
-            new = _as_dicts(messages) if iteration is None else node.take_new_messages()
-            self._record(
-                ModelRequested(
-                    node=node.number, call=call, model=llm.name, iteration=iteration, messages=new
-                )
+        number = self._ledger.reserve_call(node.depth if iteration is not None else node.depth + 1)
+        if iteration is not None and self._is_last_reply(node):
+            node.warn_of_last_reply()
+        new = _as_dicts(messages) if iteration is None else node.take_new_messages()
+        self._record(
+            ModelRequested(
+                node=node.number, call=number, model=llm.name, iteration=iteration, messages=new
             )
-            started = time.monotonic()
-            try:
-                completion = await self._attempt(llm, messages, options)
-            except ModelError as exc:
-                seconds = time.monotonic() - started
-                self._record(
-                    ModelFailed(node=node.number, call=call, error=str(exc), seconds=seconds)
-                )
-                raise
-        self._record(_replied(node.number, call, completion, time.monotonic() - started))
+        )
+        return Call(node=node, llm=llm, messages=tuple(messages), options=options, number=number)
+
+    async def _try(self, call: Call, slot: Slot) -> Completion | float:
+        """Make one attempt; give its completion, or the seconds to wait before the next."""
+        call.attempts += 1
+        started = time.monotonic()
+        try:
+            completion = await self._attempt(call.node, call.llm, call.messages, call.options)
+        except LimitExceededError as exc:
+            # Not sent: it does not fit into what is left
+            self._record(call.failed(exc, attempts=call.attempts - 1))
+            raise
+        except ModelError as exc:
+            return self._judge(call, slot, exc, time.monotonic() - started)
+        self._gate.succeed(slot)
+        self._record(call.replied(completion, time.monotonic() - started))
         return completion
 
+    def _judge(self, call: Call, slot: Slot, error: ModelError, seconds: float) -> float:
+        """Give the seconds to wait before the next attempt.
+
+        Raises:
+            ModelError: There is to be none.
+        """
+        if call.attempts > 1:
+            call.waited += seconds
+        wait = self._retries.next_wait(
+            error, call.attempts, call.waited, answered=slot.lane.width.has_answered
+        )
+        if is_congested(error):
+            # Where this call gives up, the others find out for themselves
+            self._gate.refuse(slot, pause=None if wait is None else error.retry_after)
+        self._record(call.attempt_failed(error, seconds, wait))
+        if wait is not None:
+            return wait
+        told = self._retries.explain_end(error, call.attempts, call.seconds, call.waited)
+        final = restate(error, told) if told else error
+        self._record(call.failed(final, attempts=call.attempts))
+        raise final from error.__cause__
+
     async def _attempt(
-        self, llm: LLM, messages: Sequence[Message], options: CallOptions
+        self, node: Node, llm: LLM, messages: Sequence[Message], options: CallOptions
     ) -> Completion:
         worst = WorstCase(
             prompt_tokens=estimate_prompt_tokens(messages),
@@ -75,7 +144,11 @@ class Calls:
             price=llm.info.price,
         )
         async with self._ledger.reserve(worst) as reservation:
-            completion = await _ask(llm, messages, options)
+            try:
+                completion = await _ask(llm, messages, options)
+            except ModelError as exc:
+                reservation.settle(exc.spent)
+                raise
             reservation.settle(completion.usage)
         return completion
 
@@ -94,27 +167,10 @@ async def _ask(llm: LLM, messages: Sequence[Message], options: CallOptions) -> C
         raise ModelError(f"Cannot get a reply of {llm.name!r}: it raised {exc!r}") from exc
     if not isinstance(completion, Completion):
         kind = type(completion).__name__
-        raise ModelReplyError(f"Cannot use the reply of {llm.name!r}: it is a {kind}")
+        # A mistake in a user's own model, which another attempt would only repeat
+        raise ModelError(f"Cannot use the reply of {llm.name!r}: it is a {kind}")
     return completion
 
 
 def _as_dicts(messages: Sequence[Message]) -> tuple[dict[str, str], ...]:
     return tuple({"role": one.role, "content": one.content} for one in messages)
-
-
-def _replied(node: int, call: int, completion: Completion, seconds: float) -> ModelReplied:
-    usage = completion.usage
-    return ModelReplied(
-        node=node,
-        call=call,
-        text=completion.text,
-        reasoning=completion.reasoning,
-        finish_reason=completion.finish_reason,
-        prompt_tokens=usage.prompt_tokens,
-        cached_tokens=usage.cached_tokens,
-        completion_tokens=usage.completion_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cost=usage.cost,
-        seconds=seconds,
-        seconds_to_first_token=completion.seconds_to_first_token,
-    )

@@ -15,6 +15,7 @@ import anyio.to_thread
 
 from rlm_runtime._describe import describe, preview
 from rlm_runtime._engine.calls import Calls
+from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.node import Node
 from rlm_runtime._errors import (
     LimitExceededError,
@@ -31,6 +32,7 @@ from rlm_runtime._events import (
 )
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
+from rlm_runtime._llm.retry import RetryPolicy
 from rlm_runtime._plain import to_plain
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.base import HostCalls, OpenSandbox, Sandbox, SubCall, SubCallError
@@ -64,6 +66,8 @@ class Run:
         prompts: Prompts,
         open_sandbox: OpenSandbox,
         record: Callable[[Event], None],
+        gate: Gate | None = None,
+        retries: RetryPolicy | None = None,
     ) -> None:
         self.limits = limits
         self.prompts = prompts
@@ -72,7 +76,9 @@ class Run:
         self._open_sandbox = open_sandbox
         self._record = record
         self._started = time.monotonic()
-        self._calls = Calls(limits=limits, ledger=self.ledger, record=record)
+        self._calls = Calls(
+            limits=limits, ledger=self.ledger, record=record, gate=gate, retries=retries
+        )
         # A parent holds its sandbox while it waits for its children, so each depth has its own
         self._sandboxes: defaultdict[int, anyio.CapacityLimiter] = defaultdict(
             lambda: anyio.CapacityLimiter(limits.max_sandboxes)

@@ -171,7 +171,7 @@ class Priced:
 
 
 async def test_usage_is_the_sum_of_the_tree() -> None:
-    played = await play(Priced(), limits=Limits(max_depth=1))
+    played = await play(Priced(), limits=Limits(max_depth=1, max_attempts=1))
     assert played.answer == 1
     assert played.run.ledger.usage == Usage(
         calls=3,

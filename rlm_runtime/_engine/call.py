@@ -1,0 +1,81 @@
+"""One model call: what it sends, how it has gone so far, and what its events tell."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from rlm_runtime._engine.node import Node
+from rlm_runtime._errors import ModelError
+from rlm_runtime._events import ModelAttemptFailed, ModelFailed, ModelReplied
+from rlm_runtime._llm.base import LLM, CallOptions
+from rlm_runtime._types import Completion, Message
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """A model call that is under way."""
+
+    node: Node
+    llm: LLM
+    messages: tuple[Message, ...]
+    """The same for all attempts."""
+    options: CallOptions
+    number: int
+    started: float = field(default_factory=time.monotonic)
+    attempts: int = 0
+    waited: float = 0.0
+    """Seconds since the first attempt failed, those in the queue for room not counted."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been under way."""
+        return time.monotonic() - self.started
+
+    def replied(self, completion: Completion, seconds: float) -> ModelReplied:
+        """Tell of the reply, and how long its attempt took."""
+        usage = completion.usage
+        return ModelReplied(
+            node=self.node.number,
+            call=self.number,
+            text=completion.text,
+            reasoning=completion.reasoning,
+            finish_reason=completion.finish_reason,
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+            completion_tokens=usage.completion_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            cost=usage.cost,
+            seconds=seconds,
+            seconds_to_first_token=completion.seconds_to_first_token,
+            attempts=self.attempts,
+        )
+
+    def attempt_failed(
+        self, error: ModelError, seconds: float, wait: float | None
+    ) -> ModelAttemptFailed:
+        """Tell of an attempt that failed, and when the next one comes."""
+        return ModelAttemptFailed(
+            node=self.node.number,
+            call=self.number,
+            attempt=self.attempts,
+            error=str(error),
+            status=error.status,
+            seconds=seconds,
+            wait=wait,
+            prompt_tokens=error.spent.prompt_tokens,
+            cached_tokens=error.spent.cached_tokens,
+            completion_tokens=error.spent.completion_tokens,
+            reasoning_tokens=error.spent.reasoning_tokens,
+            cost=error.spent.cost,
+        )
+
+    def failed(self, error: Exception, *, attempts: int) -> ModelFailed:
+        """Tell that there will be no reply, after so many attempts."""
+        return ModelFailed(
+            node=self.node.number,
+            call=self.number,
+            error=str(error),
+            seconds=self.seconds,
+            attempts=attempts,
+        )
