@@ -18,12 +18,14 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
+from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.node import Node
 from rlm_runtime._engine.run import Models, Run
 from rlm_runtime._errors import RLMError, SandboxError
 from rlm_runtime._events import Event
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
+from rlm_runtime._llm.retry import RetryPolicy
 from rlm_runtime._llm.scripted import Policy, ScriptedLLM
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.base import ExecutionResult, HostCalls, SubCall
@@ -279,6 +281,8 @@ def make_run(
     aliases: Mapping[str, LLM] | None = None,
     limits: Limits | None = None,
     sandboxes: FakeSandboxes | None = None,
+    gate: Gate | None = None,
+    retries: RetryPolicy | None = None,
 ) -> Played:
     """Make a run of scripted models in fake sandboxes."""
     requests: list[tuple[Message, ...]] = []
@@ -297,6 +301,8 @@ def make_run(
         prompts=Prompts.load(),
         open_sandbox=sandboxes,
         record=events.append,
+        gate=gate,
+        retries=retries,
     )
     return Played(run, sandboxes, requests, events)
 
@@ -310,10 +316,18 @@ async def play(
     aliases: Mapping[str, LLM] | None = None,
     limits: Limits | None = None,
     sandboxes: FakeSandboxes | None = None,
+    gate: Gate | None = None,
+    retries: RetryPolicy | None = None,
 ) -> Played:
     """Run a query to its end, and leave nothing behind."""
     played = make_run(
-        model, sub_model=sub_model, aliases=aliases, limits=limits, sandboxes=sandboxes
+        model,
+        sub_model=sub_model,
+        aliases=aliases,
+        limits=limits,
+        sandboxes=sandboxes,
+        gate=gate,
+        retries=retries,
     )
     try:
         with anyio.fail_after(10):
