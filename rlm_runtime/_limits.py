@@ -22,6 +22,12 @@ class Limits:
     """Replies that one node may give before it must have answered."""
     max_calls: int | None = 1000
     """Model calls in the whole tree."""
+    max_tokens: int | None = None
+    """Tokens of prompts and replies in the whole tree."""
+    max_cost: float | None = None
+    """US dollars that the whole tree may cost."""
+    max_node_share: float = 1.0
+    """Part of what its parent has left of calls, tokens and cost that a child node may have."""
     max_nodes: int | None = 500
     """Nodes in the whole tree, the root included."""
     max_seconds: float | None = None
@@ -49,19 +55,25 @@ class Limits:
             least = _LEAST.get(field.name, 1)
             whole = "int" in str(field.type)
             number = isinstance(value, int if whole else int | float)
+            most = _MOST.get(field.name, math.inf)
             # Neither nan nor inf can be counted down, or told in JSON
-            if not number or isinstance(value, bool) or not least <= value < math.inf:
+            fits = number and least <= value <= most and value != math.inf
+            if isinstance(value, bool) or not fits:
                 form = "a whole number, " if whole else ""
+                bounds = f"{least} or more" if most == math.inf else f"from {least} to {most:g}"
                 raise ConfigError(
-                    f"Cannot set {field.name} to {value!r}: it must be {form}{least} or more"
+                    f"Cannot set {field.name} to {value!r}: it must be {form}{bounds}"
                 )
 
 
 _LEAST: dict[str, float] = {
     "max_depth": 0,
     "max_retry_seconds": 0.001,
+    "max_cost": 0,
+    "max_node_share": 0.001,
     "max_seconds": 0.001,
     "max_cell_seconds": 0.001,
     "max_memory_mb": 64,
     "max_observation_chars": 200,
 }
+_MOST: dict[str, float] = {"max_node_share": 1}

@@ -25,7 +25,7 @@ def limit_options(function: Callable[..., Any]) -> Callable[..., Any]:
         option = click.option(
             f"--{field.name.replace('_', '-')}",
             field.name,
-            metavar="N",
+            metavar="USD" if field.name == "max_cost" else "N",
             envvar=f"RLM_{field.name.upper()}",
             callback=partial(_parse, field),
             help=f"{docs.get(field.name, '')}  [default: {default}]",
