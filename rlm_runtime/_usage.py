@@ -1,99 +1,97 @@
-"""What a run has spent, against its limits."""
+"""What a run has spent, against its limits: nothing begins before its worst case is set aside."""
 
 from __future__ import annotations
 
+import itertools
+import math
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+import anyio
+
+from rlm_runtime._account import Account, Granted, Room
 from rlm_runtime._errors import LimitExceededError
 from rlm_runtime._limits import Limits
-from rlm_runtime._models import Price
 from rlm_runtime._types import Usage
+from rlm_runtime._worst_case import WorstCase, dollars, messages_tokens, money
 
+__all__ = ["Account", "Ledger", "Reservation", "WorstCase"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorstCase:
-    """The most that one attempt of a model call can use."""
-
-    prompt_tokens: int
-    completion_tokens: int | None
-    """None where nothing bounds the reply."""
-    price: Price | None
+_BYTES_PER_TOKEN = 4
+_TOKENS_PER_SECOND = 80
 
 
 class Reservation:
     """What is set aside for one attempt while it is under way."""
 
-    def __init__(self, worst: WorstCase) -> None:
-        self.completion_tokens = worst.completion_tokens
-        """The most tokens that the reply may have; it may be less than what was asked for."""
+    def __init__(self, account: Account, worst: WorstCase) -> None:
+        self.completion_tokens: int | None = None
+        """The most tokens that the reply may have; None where no limit bounds it."""
         self.used: Usage | None = None
+        self._account = account
+        self._worst = worst
 
-    def settle(self, used: Usage) -> None:
-        """Enter what the attempt has used, instead of what was set aside for it."""
+    def settle(self, used: Usage, *, reply: str | None = None) -> None:
+        """Enter what the attempt has used, instead of what was set aside for it.
+
+        Args:
+            used: As the endpoint counted it.
+            reply: The text that came; the node's next prompt will hold it.
+        """
         self.used = used
+        if reply is not None:
+            self._account.learn(self._worst.messages, reply, used)
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    """An attempt that has not begun."""
+
+    account: Account
+    worst: WorstCase
+    decided: anyio.Event
+    granted: Granted | None = None
+    refusal: LimitExceededError | None = None
 
 
 class Ledger:
-    """The account of one run; every model call and every node is entered before it begins."""
+    """The accounts of one run; every model call and every node is entered before it begins."""
 
     def __init__(self, limits: Limits) -> None:
+        self.account = Account.root(limits)
+        """The root's; what limits it limits the run."""
+        self.exceeded = 0
+        """Attempts that used more than their worst case, by what their endpoint says."""
         self._limits = limits
+        self._started = time.monotonic()
         self._spent = Usage()
-        self._calls = 0
+        self._money = 0
+        self._numbers = itertools.count()
         self._nodes = 0
+        self._waiters: list[_Waiter] = []
 
     @property
     def usage(self) -> Usage:
         """What has been spent; a call counts from its beginning, its tokens from its end."""
-        return replace(self._spent, calls=self._calls)
+        cost = None if self._spent.cost is None else dollars(self._money)
+        return replace(self._spent, calls=self.account.calls, cost=cost)
 
     @property
     def nodes(self) -> int:
         """Nodes that were started."""
         return self._nodes
 
-    def calls_left(self, depth: int) -> int | None:
-        """Tell how many model calls a node at this depth may still cause; None for no limit.
-
-        One call is kept back for each of its ancestors, so that they can still answer.
-        """
-        if self._limits.max_calls is None:
-            return None
-        return max(0, self._limits.max_calls - self._calls - depth)
-
     def nodes_left(self) -> int | None:
         """Tell how many nodes may still be started; None for no limit."""
         return None if self._limits.max_nodes is None else self._limits.max_nodes - self._nodes
 
-    def reserve_call(self, depth: int) -> int:
-        """Enter a model call that a node at this depth makes, and return its number from 0.
-
-        Raises:
-            LimitExceededError: None is left.
-        """
-        if self.calls_left(depth) == 0:
-            raise LimitExceededError(
-                f"Cannot make another model call: max_calls is {self._limits.max_calls}",
-                stop_reason="max_calls",
-            )
-        self._calls += 1
-        return self._calls - 1
-
-    @asynccontextmanager
-    async def reserve(self, worst: WorstCase) -> AsyncIterator[Reservation]:
-        """Set the worst case of an attempt aside, for the length of a block.
-
-        Raises:
-            LimitExceededError: It does not fit into what is left.
-        """
-        reservation = Reservation(worst)
-        try:
-            yield reservation
-        finally:
-            if reservation.used is not None:
-                self._spent += reservation.used
+    def seconds_left(self) -> float | None:
+        """Tell how much of the run's time is left; None for no limit."""
+        if self._limits.max_seconds is None:
+            return None
+        return max(0.0, self._limits.max_seconds - (time.monotonic() - self._started))
 
     def start_node(self) -> int:
         """Enter a node, and return its number from 0.
@@ -108,3 +106,176 @@ class Ledger:
             )
         self._nodes += 1
         return self._nodes - 1
+
+    def reserve_call(self, account: Account, worst: WorstCase) -> int:
+        """Enter a model call, and return its number from 0.
+
+        Raises:
+            LimitExceededError: None is left, or what it needs at least is not.
+        """
+        if account.calls_left() == 0:
+            state = _state("max_calls", self._limits, account.max_calls, account)
+            raise LimitExceededError(
+                f"Cannot make another model call: {state}", stop_reason="max_calls"
+            )
+        if account.is_limited and (tightest := account.tightest(worst)).later < worst.least_reply:
+            raise self._refusal(account, tightest)
+        account.add_call()
+        return next(self._numbers)
+
+    def withdraw_call(self, account: Account) -> None:
+        """Take back a call that was entered, but never sent."""
+        account.add_call(-1)
+
+    def is_last_call(self, account: Account, worst: WorstCase) -> bool:
+        """Tell whether a node may be unable to make another call after the one that is entered.
+
+        It has no call left, too little of tokens or money for a useful reply and another one, or
+        too little time.
+        """
+        seconds, limit = self.seconds_left(), self._limits.max_seconds
+        hurry = limit and seconds is not None and seconds <= max(limit / 8, account.longest_seconds)
+        next_worst = replace(worst, leaves_last_reply=True)
+        return bool(hurry) or account.calls_left() == 0 or account.needs_notice(next_worst)
+
+    @asynccontextmanager
+    async def reserve(self, account: Account, worst: WorstCase) -> AsyncIterator[Reservation]:
+        """Set the worst case of an attempt aside, for the length of a block.
+
+        It waits where others under way may give back enough, first come, first served. A block that
+        is left without settling gives all back; one that is cancelled gives nothing back, as nobody
+        can know what the provider will bill. `usage` has an estimate of that.
+
+        Raises:
+            LimitExceededError: It does not fit into what is left.
+        """
+        reservation = Reservation(account, worst)
+        granted: Granted | None = None
+        if account.is_limited:
+            granted = await self._wait_for_room(account, worst)
+            reservation.completion_tokens = granted.completion_tokens
+        started = time.monotonic()
+        lost = False
+        try:
+            yield reservation
+        except anyio.get_cancelled_exc_class():
+            lost = reservation.used is None
+            raise
+        finally:
+            seconds = time.monotonic() - started
+            account.longest_seconds = max(account.longest_seconds, seconds)
+            if lost:
+                reservation.used = _estimate(worst, reservation.completion_tokens, seconds)
+            self._settle(account, reservation.used, granted, worst, lost=lost)
+
+    def _settle(
+        self,
+        account: Account,
+        usage: Usage | None,
+        granted: Granted | None,
+        worst: WorstCase,
+        *,
+        lost: bool,
+    ) -> None:
+        if usage is not None:
+            known = usage.cost is not None and math.isfinite(usage.cost)
+            usage = usage if known else replace(usage, cost=None)
+            self._spent += usage
+            self._money += money(usage.cost or 0.0)
+        if granted is not None:
+            self.exceeded += account.settle(granted, usage, worst.price, lost=lost)
+            self._serve_waiters()
+
+    async def _wait_for_room(self, account: Account, worst: WorstCase) -> Granted:
+        waiter = _Waiter(account, worst, anyio.Event())
+        self._waiters.append(waiter)
+        self._serve_waiters()
+        try:
+            await waiter.decided.wait()
+        except BaseException:
+            self._withdraw(waiter)
+            raise
+        if waiter.refusal is not None:
+            raise waiter.refusal
+        assert waiter.granted is not None, "a decision is a grant or a refusal"
+        return waiter.granted
+
+    def _withdraw(self, waiter: _Waiter) -> None:
+        """Forget an attempt that was cancelled before it began, and what it was granted."""
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+        if waiter.granted is not None:
+            waiter.account.settle(waiter.granted, None, None)
+        self._serve_waiters()
+
+    def _serve_waiters(self) -> None:
+        """Decide on all that can be decided on, in order; none overtakes where it would take from.
+
+        Whoever waits, waits for an account that has something set aside for an attempt under way.
+        That ends, and then this is called again.
+        """
+        contested: set[Account] = set()
+        for waiter in self._waiters.copy():
+            if self.account in contested:
+                return
+            if contested.isdisjoint(waiter.account.path):
+                contested.update(self._decide(waiter))
+            if waiter.decided.is_set():
+                self._waiters.remove(waiter)
+
+    def _decide(self, waiter: _Waiter) -> list[Account]:
+        """Grant or refuse an attempt, or name the accounts where it waits for others to end."""
+        worst, account = waiter.worst, waiter.account
+        rooms = list(account.reply_rooms(worst))
+        if min(room.later for room in rooms) < worst.least_reply:
+            # What is left is for the last reply, and this is it
+            rooms = list(account.reply_rooms(replace(worst, leaves_last_reply=False)))
+        tightest = min(rooms, key=lambda room: room.later)
+        if tightest.later < worst.least_reply:
+            waiter.refusal = self._refusal(account, tightest)
+            waiter.decided.set()
+            return []
+        now = min(room.now for room in rooms)
+        size = min(account.reply_size(worst.completion_tokens, now), tightest.later)
+        if now < size:
+            return [room.account for room in rooms if room.now < size]
+        waiter.granted = account.take(worst, size)
+        waiter.decided.set()
+        return []
+
+    def _refusal(self, account: Account, room: Room) -> LimitExceededError:
+        of_its_own = room.account.limit(room.kind)
+        state = _state(room.kind, self._limits, of_its_own, room.account)
+        left = _amount(room.kind, account.left(room.kind) or 0)
+        return LimitExceededError(
+            f"Cannot make another model call: {state}, and the {left} left is too little",
+            stop_reason=room.kind,
+        )
+
+
+def _state(name: str, limits: Limits, of_its_own: int | None, account: Account) -> str:
+    """Say what a limit is, and what this node has of it where that is less."""
+    limit = getattr(limits, name)
+    shown = f"${limit:g}" if name == "max_cost" else f"{limit:,}"
+    if account.parent is None or of_its_own is None:
+        return f"{name} is {shown}"
+    return f"{name} is {shown}, of which this node has {_amount(name, of_its_own)}"
+
+
+def _amount(name: str, number: int) -> str:
+    return f"${dollars(number):.6f}" if name == "max_cost" else f"{number:,}"
+
+
+def _estimate(worst: WorstCase, completion_tokens: int | None, seconds: float) -> Usage:
+    """Guess what an attempt used that was cancelled under way."""
+    written = int(seconds * _TOKENS_PER_SECOND)
+    if completion_tokens is not None:
+        written = min(written, completion_tokens)
+    prompt = messages_tokens(worst.messages) // _BYTES_PER_TOKEN
+    usage = Usage(
+        calls=1,
+        prompt_tokens=min(prompt, worst.prompt_tokens),
+        completion_tokens=written,
+        cost=None,
+    )
+    return replace(usage, cost=None if worst.price is None else worst.price.cost(usage))
