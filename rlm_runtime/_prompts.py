@@ -8,31 +8,51 @@ from string import Template
 from typing import Literal
 
 from rlm_runtime._errors import ConfigError
+from rlm_runtime._families import FAMILIES, family_of
 from rlm_runtime._paths import data_dir
 
 SubCalls = Literal["nodes", "completions", "none"]
 """What `llm_query` starts: child nodes, plain completions, or nothing, as it is not there."""
 
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
-    "system.md": frozenset({"packages", "sub_calls", "max_observation_chars"}),
-    "sub_calls_nodes.md": frozenset(),
-    "sub_calls_completions.md": frozenset(),
+    "system.md": frozenset({"packages", "tools", "sub_calls", "family", "max_observation_chars"}),
+    "sub_calls_nodes.md": frozenset({"models", "family"}),
+    "sub_calls_completions.md": frozenset({"models", "family"}),
     "sub_calls_none.md": frozenset(),
+    "models.md": frozenset({"aliases"}),
+    "family.md": frozenset(),
+    "family_sub_calls.md": frozenset(),
     "leaf.md": frozenset(),
     "first.md": frozenset({"query", "context", "iterations"}),
     "iteration.md": frozenset({"observation", "iteration", "iterations"}),
     "last_iteration.md": frozenset(),
     "reminder.md": frozenset(),
+    "direct.md": frozenset(),
+    "direct_first.md": frozenset({"query", "context"}),
 }
 """Every template, and the placeholders that it may use."""
 
+_FAMILIES_FOLDER = "families"
+
+Templates = Mapping[str, Template]
+
 
 class Prompts:
-    """The prompts of a run."""
+    """The prompts of a run, in the words for one family of models."""
 
-    def __init__(self, templates: Mapping[str, Template], packages: Sequence[str] = ()) -> None:
-        self._templates = templates
+    def __init__(
+        self,
+        templates: Mapping[str | None, Templates],
+        *,
+        family: str | None = None,
+        packages: Sequence[str] = (),
+        aliases: Sequence[str] = (),
+    ) -> None:
+        self._all = templates
+        self._templates = templates[family]
+        self._family = family
         self._packages = packages
+        self._aliases = aliases
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Prompts:
@@ -41,20 +61,31 @@ class Prompts:
         Raises:
             ConfigError: There is no such folder, or a template cannot be read or rendered.
         """
-        if folder is not None and not folder.is_dir():
-            raise ConfigError(f"Cannot load prompts: {str(folder)!r} is not a folder")
-        return cls({name: _load(name, folder) for name in PLACEHOLDERS})
+        if folder is not None:
+            _check_folder(folder)
+        families = (None, *FAMILIES)
+        return cls(
+            {each: {name: _load(name, folder, each) for name in PLACEHOLDERS} for each in families}
+        )
 
-    def naming(self, packages: Sequence[str]) -> Prompts:
-        """Return prompts that tell of the packages that a sandbox has."""
-        return Prompts(self._templates, packages)
+    def naming(self, packages: Sequence[str] = (), aliases: Sequence[str] = ()) -> Prompts:
+        """Return prompts that tell of a sandbox's packages and of the aliases of models."""
+        return Prompts(self._all, family=self._family, packages=packages, aliases=aliases)
 
-    def system(self, *, sub_calls: SubCalls, max_observation_chars: int) -> str:
-        """Render the system prompt of a node."""
+    def for_model(self, name: str) -> Prompts:
+        """Return the prompts in the words for a model, by its name."""
+        return Prompts(
+            self._all, family=family_of(name), packages=self._packages, aliases=self._aliases
+        )
+
+    def system(self, *, sub_calls: SubCalls, max_observation_chars: int, tools: str = "") -> str:
+        """Render the system prompt of a node; `tools` is a section of its own, if there is one."""
         return self._render(
             "system.md",
             packages=f" and {', '.join(self._packages)}" if self._packages else "",
-            sub_calls=self._render(f"sub_calls_{sub_calls}.md"),
+            tools=_after_a_line(tools),
+            sub_calls=self._sub_calls(sub_calls),
+            family=_after_a_line(self._render("family.md")),
             max_observation_chars=max_observation_chars,
         )
 
@@ -80,14 +111,58 @@ class Prompts:
         """Render the answer to a reply that had neither code nor an answer."""
         return self._render("reminder.md")
 
+    def direct(self) -> str:
+        """Render the system prompt of a run that is one completion."""
+        return self._render("direct.md")
+
+    def direct_first(self, *, query: str, context: str) -> str:
+        """Render the user message of such a run, which holds the whole context."""
+        return self._render("direct_first.md", query=query, context=context)
+
+    def _sub_calls(self, kind: SubCalls) -> str:
+        if kind == "none":
+            return self._render("sub_calls_none.md")
+        names = ", ".join(f'"{alias}"' for alias in self._aliases)
+        return self._render(
+            f"sub_calls_{kind}.md",
+            models=f"\n{self._render('models.md', aliases=names)}" if names else "",
+            family=_after_a_line(self._render("family_sub_calls.md")),
+        )
+
     def _render(self, name: str, **values: str | int) -> str:
         return self._templates[name].substitute(values)
 
 
-def _load(name: str, folder: Path | None) -> Template:
-    path = data_dir("prompts") / name
-    if folder is not None and (folder / name).exists():
-        path = folder / name
+def _after_a_line(section: str) -> str:
+    return f"\n\n{section}" if section else ""
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise ConfigError(f"Cannot load prompts: {str(folder)!r} is not a folder")
+    # A family's name that is not known would never be read
+    families = folder / _FAMILIES_FOLDER
+    for each in sorted(families.iterdir()) if families.is_dir() else ():
+        if each.is_dir() and each.name not in FAMILIES:
+            raise ConfigError(
+                f"Cannot load prompts: there is no family {each.name!r},"
+                f" the known are: {', '.join(FAMILIES)}"
+            )
+
+
+def _find(name: str, folder: Path | None, family: str | None) -> Path:
+    """Find a template: a user's before a shipped one, a family's before the one for all."""
+    shipped = data_dir("prompts")
+    for place in (shipped,) if folder is None else (folder, shipped):
+        if family is not None and (found := place / _FAMILIES_FOLDER / family / name).exists():
+            return found
+        if place is not shipped and (found := place / name).exists():
+            return found
+    return shipped / name
+
+
+def _load(name: str, folder: Path | None, family: str | None) -> Template:
+    path = _find(name, folder, family)
     try:
         template = Template(path.read_text(encoding="utf-8").strip())
     except (OSError, UnicodeDecodeError) as exc:

@@ -157,7 +157,7 @@ class RLM:
                 progress=progress,
             )
             packages = await prepare_packages(assets, requirements, progress=progress)
-            prompts = prompts.naming(packages.names)
+            prompts = prompts.naming(packages.names, tuple(models.aliases))
             opener = SandboxOpener(
                 packages.assets, walls=await find_walls(assets), progress=progress
             )

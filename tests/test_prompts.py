@@ -10,36 +10,62 @@ from string import Template
 import pytest
 
 from rlm_runtime._errors import ConfigError
+from rlm_runtime._families import FAMILIES
 from rlm_runtime._parsing import parse_reply
 from rlm_runtime._paths import data_dir
 from rlm_runtime._prompts import PLACEHOLDERS, Prompts, SubCalls
 
 SUB_CALLS: tuple[SubCalls, ...] = ("nodes", "completions", "none")
+FAMILY_FILES = sorted(data_dir("prompts").glob("families/*/*.md"))
+
+
+def _render_system(prompts: Prompts, sub_calls: SubCalls = "none") -> str:
+    return prompts.system(sub_calls=sub_calls, max_observation_chars=4321)
+
 
 RENDER: dict[str, Callable[[Prompts], str]] = {
-    "system.md": lambda p: p.system(sub_calls="none", max_observation_chars=4321),
-    "sub_calls_nodes.md": lambda p: p.system(sub_calls="nodes", max_observation_chars=1),
-    "sub_calls_completions.md": lambda p: p.system(
-        sub_calls="completions", max_observation_chars=1
-    ),
-    "sub_calls_none.md": lambda p: p.system(sub_calls="none", max_observation_chars=1),
+    "system.md": _render_system,
+    "sub_calls_nodes.md": lambda p: _render_system(p, "nodes"),
+    "sub_calls_completions.md": lambda p: _render_system(p, "completions"),
+    "sub_calls_none.md": _render_system,
+    "models.md": lambda p: _render_system(p.naming((), ("fast",)), "nodes"),
+    "family.md": _render_system,
+    "family_sub_calls.md": lambda p: _render_system(p, "nodes"),
     "leaf.md": Prompts.leaf,
     "first.md": lambda p: p.first(query="q", context="c", iterations=1),
     "iteration.md": lambda p: p.observation(observation="o", iteration=1, iterations=2),
     "last_iteration.md": Prompts.last_iteration,
     "reminder.md": Prompts.reminder,
+    "direct.md": Prompts.direct,
+    "direct_first.md": lambda p: p.direct_first(query="q", context="c"),
 }
 
-SYSTEM_PARTS = {"system.md", *(f"sub_calls_{each}.md" for each in SUB_CALLS)}
+SYSTEM_PARTS = {
+    "system.md",
+    "models.md",
+    "family.md",
+    "family_sub_calls.md",
+    *(f"sub_calls_{each}.md" for each in SUB_CALLS),
+}
 
 
-def _system(sub_calls: SubCalls) -> str:
-    return Prompts.load().system(sub_calls=sub_calls, max_observation_chars=4321)
+def _system(sub_calls: SubCalls, model: str = "") -> str:
+    return _render_system(Prompts.load().for_model(model), sub_calls)
 
 
 @pytest.mark.parametrize("name", PLACEHOLDERS)
 def test_shipped_template_has_exactly_its_placeholders(name: str) -> None:
-    template = Template((data_dir("prompts") / name).read_text(encoding="utf-8"))
+    _check_template(data_dir("prompts") / name)
+
+
+@pytest.mark.parametrize("path", FAMILY_FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_shipped_file_of_a_family_replaces_a_template(path: Path) -> None:
+    assert path.parent.name in FAMILIES
+    _check_template(path)
+
+
+def _check_template(path: Path) -> None:
+    name, template = path.name, Template(path.read_text(encoding="utf-8"))
     names = set(template.get_identifiers())
     assert names == PLACEHOLDERS[name]
     rendered = template.substitute({each: f"<{each}>" for each in names})
@@ -74,7 +100,7 @@ def test_a_users_file_replaces_the_shipped_one_and_only_that(name: str, tmp_path
 def test_system_prompt_tells_of_packages_only_where_there_are_some() -> None:
     none, some = Prompts.load(), Prompts.load().naming(("attrs 26.1.0", "bs4 $4 {x}"))
     library = "with the standard library"
-    given = some.system(sub_calls="nodes", max_observation_chars=4321)
+    given = _render_system(some, "nodes")
     assert f"{library} and attrs 26.1.0, bs4 $4 {{x}}. No network" in given
     assert f"{library}. No network" in _system("nodes")
     assert none.naming(()).leaf() == some.leaf()
@@ -150,10 +176,12 @@ def test_missing_folder_is_an_error(tmp_path: Path) -> None:
         Prompts.load(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("model", ["", "qwen3-coder", "llama-3.1-8b"])
 @pytest.mark.parametrize("sub_calls", SUB_CALLS)
-def test_system_prompt_is_short(sub_calls: SubCalls) -> None:
-    # English and code come to about four characters a token
-    assert len(_system(sub_calls)) < 6_000
+def test_system_prompt_is_short(sub_calls: SubCalls, model: str) -> None:
+    prompts = Prompts.load().naming(("attrs 26.1.0",), ("fast", "strong")).for_model(model)
+    # o200k makes a token of 3.85 of these characters, an older vocabulary of fewer
+    assert len(_render_system(prompts, sub_calls)) / 3.6 < 2_500
 
 
 @pytest.mark.parametrize("sub_calls", SUB_CALLS)
@@ -168,12 +196,83 @@ def test_system_prompt_names_what_there_is(sub_calls: SubCalls) -> None:
     assert ("recursive" in prompt) is (sub_calls == "nodes")
 
 
-@pytest.mark.parametrize("sub_calls", SUB_CALLS)
-def test_examples_are_read_as_code_and_compile(sub_calls: SubCalls) -> None:
-    blocks = parse_reply(_system(sub_calls)).blocks
-    assert len(blocks) in (2, 3)
+@pytest.mark.parametrize("model", ["", "qwen3-coder", "llama-3.1-8b"])
+@pytest.mark.parametrize(("sub_calls", "examples"), [("nodes", 6), ("completions", 5), ("none", 3)])
+def test_examples_are_read_as_code_and_compile(
+    sub_calls: SubCalls, examples: int, model: str
+) -> None:
+    blocks = parse_reply(_system(sub_calls, model)).blocks
+    assert len(blocks) == examples + (model == "llama-3.1-8b")
     for block in blocks:
         compile(block, "example", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def test_aliases_are_named_where_there_are_some_and_sub_calls_take_them() -> None:
+    some = Prompts.load().naming((), ("fast", "strong"))
+    for kind in SUB_CALLS:
+        assert ('there are: "fast", "strong".' in _render_system(some, kind)) is (kind != "none")
+        assert "model=" not in _system(kind)
+
+
+def test_tools_are_a_section_of_their_own() -> None:
+    prompts = Prompts.load()
+    given = prompts.system(sub_calls="none", max_observation_chars=1, tools="# Tools\n\n$x {y}")
+    assert "\n\n# Tools\n\n$x {y}\n\n# Reading" in given
+    assert "Tools" not in _system("none")
+
+
+@pytest.mark.parametrize("model", ["", "qwen3-coder", "llama-3.1-8b"])
+@pytest.mark.parametrize("sub_calls", SUB_CALLS)
+def test_what_is_not_there_leaves_no_gap(sub_calls: SubCalls, model: str) -> None:
+    prompt = _system(sub_calls, model)
+    assert "\n\n\n" not in prompt and prompt == prompt.strip()
+
+
+def test_a_family_hears_its_own_words() -> None:
+    plain, qwen, small = (_system("nodes", name) for name in ("gpt-5", "qwen3-coder", "qwen3:8b"))
+    assert ("IMPORTANT" in plain, "IMPORTANT" in qwen, "IMPORTANT" in small) == (False, True, False)
+    assert small.startswith(plain) and len(small) > len(plain)
+    # Where there are no sub-calls, nothing warns of them
+    assert _system("none", "qwen3-coder") == _system("none", "gpt-5")
+
+
+def test_the_more_particular_file_wins_and_a_users_before_a_shipped_one(tmp_path: Path) -> None:
+    def heard(model: str) -> str:
+        return (
+            Prompts.load(tmp_path)
+            .for_model(model)
+            .system(sub_calls="none", max_observation_chars=1)
+        )
+
+    shipped_small = heard("qwen3:8b").rpartition("\n")[2]
+    (tmp_path / "system.md").write_text("Mine.$family")
+    assert (heard("gpt-5"), heard("qwen3:8b")[:5]) == ("Mine.", "Mine.")
+    assert heard("qwen3:8b").endswith(shipped_small)
+    (tmp_path / "family.md").write_text("All.")
+    assert heard("gpt-5") == heard("qwen3:8b") == "Mine.\n\nAll."
+    small = tmp_path / "families" / "small"
+    small.mkdir(parents=True)
+    (small / "family.md").write_text("Small.")
+    assert (heard("gpt-5"), heard("qwen3:8b")) == ("Mine.\n\nAll.", "Mine.\n\nSmall.")
+    (small / "system.md").write_text("Just this.")
+    assert (heard("gpt-5"), heard("qwen3:8b")) == ("Mine.\n\nAll.", "Just this.")
+
+
+def test_a_family_that_nobody_has_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "families" / "qwen").mkdir(parents=True)
+    with pytest.raises(ConfigError) as caught:
+        Prompts.load(tmp_path)
+    assert str(caught.value) == (
+        "Cannot load prompts: there is no family 'qwen', the known are: qwen3-coder, small"
+    )
+
+
+def test_a_broken_file_of_a_family_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "families" / "small" / "leaf.md"
+    path.parent.mkdir(parents=True)
+    path.write_text("$query")
+    with pytest.raises(ConfigError, match="families/small/leaf.md': it has the placeholder"):
+        Prompts.load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["first.md", "iteration.md", "last_iteration.md", "reminder.md"])

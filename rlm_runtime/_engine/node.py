@@ -114,6 +114,7 @@ class Node:
         self.partial: object = None
         """The best so far: what the model said or its code printed, whichever came last."""
         self._tree = tree
+        self._prompts = tree.prompts.for_model(llm.name)
         self._scope = anyio.CancelScope()
         self._answer: _Answer | None = None
         self._history = History()
@@ -175,14 +176,14 @@ class Node:
 
     def warn_of_last_reply(self) -> None:
         """Add to the newest message that no reply after the next one is read."""
-        self._history.add_to_last(self._tree.prompts.last_iteration())
+        self._history.add_to_last(self._prompts.last_iteration())
 
     def take_new_messages(self) -> tuple[dict[str, str], ...]:
         """Return the messages that no earlier call has taken."""
         return self._history.take_new()
 
     def _begin(self) -> None:
-        limits, prompts = self._tree.limits, self._tree.prompts
+        limits, prompts = self._tree.limits, self._prompts
         levels = limits.max_depth - self.depth
         kinds: dict[int, SubCalls] = {0: "none", 1: "completions"}
         system = prompts.system(
@@ -271,7 +272,7 @@ class Node:
 
     def _observe(self, results: Sequence[ExecutionResult]) -> None:
         limits = self._tree.limits
-        observation = self._tree.prompts.observation(
+        observation = self._prompts.observation(
             observation=observe(results, limits.max_observation_chars),
             iteration=self.iteration,
             iterations=limits.max_iterations,
@@ -300,7 +301,7 @@ class Node:
                 stop_reason="no_answer",
                 partial=self.partial,
             )
-        self._history.say("user", self._tree.prompts.reminder())
+        self._history.say("user", self._prompts.reminder())
 
     def _note_execution(self, result: ExecutionResult, started: float) -> None:
         self.partial = result.stdout.strip() or self.partial

@@ -238,7 +238,7 @@ class Run:
                 stop_reason="error",
             )
         messages = (
-            Message(role="system", content=self.prompts.leaf()),
+            Message(role="system", content=self.prompts.for_model(llm.name).leaf()),
             Message(role="user", content=prompt),
         )
         return (await self.complete(node, llm, messages, iteration=None)).text
