@@ -17,6 +17,7 @@ import httpx
 
 from rlm_runtime._errors import ConfigError
 from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
+from rlm_runtime._llm.caching import cached_messages, style_of
 from rlm_runtime._llm.openai_errors import ModelErrors
 from rlm_runtime._llm.openai_reply import ReplyReader
 from rlm_runtime._models import ModelInfo
@@ -120,7 +121,7 @@ class _OpenAIModel:
     ) -> Completion:
         started = anyio.current_time()
         reader = ReplyReader(self._errors, max_bytes=self._max_reply_bytes)
-        body = _encode(self.name, messages)
+        body = _encode(self.name, messages, self._errors.url)
         try:
             with self._clients.borrow() as client:
                 async with client.stream("POST", self._url, content=body) as response:
@@ -239,10 +240,10 @@ async def _read_error_body(response: httpx.Response) -> bytes:
     return body
 
 
-def _encode(model: str, messages: Sequence[Message]) -> bytes:
+def _encode(model: str, messages: Sequence[Message], base_url: str) -> bytes:
     body = {
         "model": model,
-        "messages": [{"role": m.role, "content": m.content} for m in messages],
+        "messages": cached_messages(messages, style_of(model, base_url)),
         "stream": True,
         "stream_options": {"include_usage": True},
     }
