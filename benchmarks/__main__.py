@@ -7,10 +7,20 @@ from benchmarks import (
     large_values,
     many_nodes,
     sandbox,
+    stable_prefix,
     start_up,
     stdlib_question,
     stopping,
 )
 
-for module in (start_up, sandbox, stdlib_question, fan_out, many_nodes, large_values, stopping):
+for module in (
+    start_up,
+    sandbox,
+    stable_prefix,
+    stdlib_question,
+    fan_out,
+    many_nodes,
+    large_values,
+    stopping,
+):
     module.measure()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 import anyio.to_thread
@@ -84,6 +85,7 @@ class Run:
             lambda: anyio.CapacityLimiter(limits.max_sandboxes)
         )
         self._root: Node | None = None
+        self._run = ""
         self._time = anyio.CancelScope()
 
     async def answer(self, query: str, context: object, *, run: str, version: str) -> object:
@@ -92,6 +94,7 @@ class Run:
         Raises:
             RLMError: There is no answer; `usage` is set.
         """
+        self._run = run
         self.record(
             RunStarted(
                 run=run,
@@ -140,6 +143,8 @@ class Run:
             LimitExceededError: No call is left.
             ModelError: The model failed for good.
         """
+        if options.cache_key is None:
+            options = replace(options, cache_key=self._cache_key(node, messages, iteration))
         return await self._calls.complete(node, llm, messages, iteration=iteration, options=options)
 
     async def sub_call(self, node: Node, call: SubCall) -> object:
@@ -254,6 +259,13 @@ class Run:
                 f"Cannot use model {call.model!r}: the aliases of this run are: {known}",
                 stop_reason="error",
             ) from None
+
+    def _cache_key(self, node: Node, messages: Sequence[Message], iteration: int | None) -> str:
+        """Name what a call's messages begin like: a node's history, or a leaf's system prompt."""
+        if iteration is not None:
+            return f"{self._run}/{node.number}"
+        begins = messages[0].content.encode("utf-8", "surrogatepass")
+        return f"{self._run}/{hashlib.sha256(begins).hexdigest()[:12]}"
 
     def _partial(self) -> object:
         return None if self._root is None else self._root.partial
