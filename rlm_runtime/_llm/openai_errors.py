@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from rlm_runtime._errors import (
     ModelAuthenticationError,
+    ModelContentFilterError,
+    ModelContextWindowError,
     ModelError,
     ModelRateLimitError,
     ModelReplyError,
     ModelUnavailableError,
 )
+from rlm_runtime._llm.reasons import find_reason, read_retry_after
 
 _MESSAGE_CHARS = 300
+_decode = json.JSONDecoder().decode
 
 # Endpoints that have already answered 200 name the status in words, if at all
 _STATUS_OF_WORD = {
@@ -55,32 +56,36 @@ class ModelErrors:
 
     def status(self, status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
         """Make the error of a response that is none of success."""
-        said = _said_by_body(body)
+        error = _parse_body(body)
+        said = error if isinstance(error, str) else _said(error)
         state = f"the endpoint answered {status} {_phrase(status)}".rstrip()
         if status == HTTPStatus.UNAUTHORIZED and self.api_key is None:
             state += " and no API key was sent"
-        return self._by_status(status, f"{state}: {said}" if said else state, headers)
+        state = f"{state}: {said}" if said else state
+        return self._make(status, state, error, read_retry_after(headers))
 
     def error_object(self, error: object) -> ModelError:
         """Make the error of an error object that came under the status 200."""
         state = f"the endpoint answered with an error: {_said(error) or 'no message'}"
-        status = _status_of(error)
-        return self.reply(state) if status is None else self._by_status(status, state, {})
+        return self._make(_status_of(error), state, error, None)
 
-    def _by_status(self, status: int, state: str, headers: Mapping[str, str]) -> ModelError:
-        message = self._message(state)
-        match status:
-            case 401 | 403:
-                return ModelAuthenticationError(message, status=status)
-            case 429:
-                wait = _retry_after(headers)
-                return ModelRateLimitError(message, status=status, retry_after=wait)
-            case 408 | 409 | 425:
-                return ModelUnavailableError(message, status=status)
-            case _ if status >= 500:
-                return ModelUnavailableError(message, status=status)
-            case _:
-                return ModelError(message, status=status)
+    def filtered(self) -> ModelContentFilterError:
+        """Make the error of a reply of which a filter left nothing."""
+        return ModelContentFilterError(self._message("a content filter stopped the reply"))
+
+    def _make(
+        self, status: int | None, state: str, error: object, retry_after: float | None
+    ) -> ModelError:
+        kind = _kind(status)
+        match find_reason(status, error):
+            case "too_long":
+                kind = ModelContextWindowError
+            case "filtered":
+                kind = ModelContentFilterError
+            case "no_quota":
+                # Unlike other errors under 429, waiting does not help
+                kind = ModelError
+        return kind(self._message(state), status=status, retry_after=retry_after)
 
     def _message(self, state: str) -> str:
         if self.api_key:
@@ -107,14 +112,29 @@ def load_json(data: bytes) -> object:
         ValueError: It is none, or it is nested too deep.
     """
     try:
-        return json.loads(data)
+        # Faster than `loads`, which looks for the encoding and for options
+        return _decode(str(data, "utf-8", "surrogatepass"))
     except RecursionError:
         raise ValueError("nested too deep") from None
 
 
-def _said_by_body(body: bytes) -> str:
+def _kind(status: int | None) -> type[ModelError]:
+    match status:
+        case None:
+            return ModelReplyError
+        case 401 | 403:
+            return ModelAuthenticationError
+        case 429:
+            return ModelRateLimitError
+        case 408 | 409 | 425:
+            return ModelUnavailableError
+        case _:
+            return ModelUnavailableError if status >= 500 else ModelError
+
+
+def _parse_body(body: bytes) -> object:
     try:
-        return _said(load_json(body))
+        return load_json(body)
     except ValueError:
         return body.decode(errors="replace")
 
@@ -149,20 +169,3 @@ def _cut(text: str) -> str:
     """Make one line of printable characters of a text, not too long."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text[:4000]).split())
     return line if len(line) <= _MESSAGE_CHARS else line[: _MESSAGE_CHARS - 1] + "…"
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after", "").strip()
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (_http_date(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, OverflowError):
-            return None
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
-
-
-def _http_date(value: str) -> datetime:
-    date = parsedate_to_datetime(value)
-    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -85,7 +85,7 @@ class Exchange:
             await anyio.sleep_forever()
 
     async def _break_stream(self, fault: Fault) -> None:
-        if fault.kind != "stall" and not self._bill.completion_tokens:
+        if fault.kind == "error_body" and not self._bill.completion_tokens:
             self._bill.waive()
         match fault.kind:
             case "error_body":

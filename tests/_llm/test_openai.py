@@ -11,7 +11,7 @@ import pytest
 from rlm_runtime._errors import ConfigError, ModelReplyError, ModelUnavailableError
 from rlm_runtime._llm.openai import open_openai
 from rlm_runtime._types import Completion, Message, Usage
-from rlm_runtime.testing import Fault, Policy, open_loopback_server
+from rlm_runtime.testing import Fault, ScriptedReply, open_loopback_server
 from tests._llm.raw_server import open_raw_server, response
 
 pytestmark = pytest.mark.anyio
@@ -31,12 +31,14 @@ async def complete(
     *,
     api_key: str | None = None,
     connect_seconds: float = 10.0,
+    first_token_seconds: float = 10.0,
     stall_seconds: float = 10.0,
 ) -> Completion:
     async with open_openai(
         base_url=base_url,
         api_key=api_key,
         connect_seconds=connect_seconds,
+        first_token_seconds=first_token_seconds,
         stall_seconds=stall_seconds,
     ) as endpoint:
         return await endpoint.model("m").complete(messages)
@@ -185,18 +187,59 @@ async def test_a_cancelled_call_ends_at_the_server_too_and_the_endpoint_goes_on(
             assert (await model.complete(MESSAGES)).text == "hello"
 
 
-def stalling(after_chunks: int) -> Policy:
-    def policy(messages: Sequence[Message]) -> str:
-        raise Fault("stall", text="some text", after_chunks=after_chunks)
+@pytest.mark.parametrize("after_head", [False, True])
+async def test_an_endpoint_that_stalls_before_the_first_token(after_head: bool) -> None:
+    async with open_loopback_server(echo, faults=[Fault("stall", after_head=after_head)]) as server:
+        with pytest.raises(ModelUnavailableError, match=r"no first token within 0\.2 s"):
+            await complete(server.base_url, first_token_seconds=0.2)
 
-    return policy
 
-
-@pytest.mark.parametrize("after_chunks", [0, 1])
-async def test_a_stalled_endpoint_is_unavailable(after_chunks: int) -> None:
-    async with open_loopback_server(stalling(after_chunks)) as server:
-        with pytest.raises(ModelUnavailableError, match=r"nothing came or went for 0\.2 s"):
+async def test_an_endpoint_that_stalls_between_tokens() -> None:
+    async with open_loopback_server(echo, faults=[Fault("stall", after_chunks=1)]) as server:
+        with pytest.raises(ModelUnavailableError, match=r"no further token within 0\.2 s"):
             await complete(server.base_url, stall_seconds=0.2)
+
+
+@pytest.mark.parametrize(
+    ("reply", "which"),
+    [
+        (ScriptedReply("hello", first_token_seconds=30, comment_seconds=0.05), "first"),
+        (ScriptedReply("hello", chunk_seconds=30, comment_seconds=0.05), "further"),
+    ],
+)
+async def test_comments_are_no_tokens(reply: ScriptedReply, which: str) -> None:
+    async with open_loopback_server(lambda _: reply, chunk_chars=1) as server:
+        with pytest.raises(ModelUnavailableError, match=rf"no {which} token within 0\.3 s"):
+            await complete(server.base_url, first_token_seconds=0.3, stall_seconds=0.3)
+
+
+async def test_empty_pieces_are_no_tokens() -> None:
+    empty = b'data: {"choices": [{"delta": {"role": "assistant", "content": ""}}]}\n\n'
+    async with open_raw_server(response(empty * 3), holds=True) as server:
+        with pytest.raises(ModelUnavailableError, match="no first token"):
+            await complete(server.base_url, first_token_seconds=0.2)
+
+
+async def test_a_queue_before_the_first_token_may_be_longer_than_a_stall() -> None:
+    reply = ScriptedReply("hello", first_token_seconds=0.5, comment_seconds=0.05)
+    async with open_loopback_server(lambda _: reply, latency=0.3) as server:
+        completion = await complete(server.base_url, stall_seconds=0.2)
+    assert completion.text == "hello"
+    assert completion.seconds_to_first_token is not None
+    assert completion.seconds_to_first_token >= 0.8
+
+
+async def test_tokens_that_come_in_time_may_take_as_long_as_they_need() -> None:
+    reply = ScriptedReply("x" * 8, chunk_seconds=0.15)
+    async with open_loopback_server(lambda _: reply, chunk_chars=1) as server:
+        completion = await complete(server.base_url, first_token_seconds=0.8, stall_seconds=0.8)
+    assert completion.text == "x" * 8
+
+
+async def test_comments_after_the_reply_hold_up_nobody() -> None:
+    body = response(CHUNK % b'"stop"' + b": and so on\n\n")
+    async with open_raw_server(body, holds=True) as server:
+        assert (await complete(server.base_url, stall_seconds=0.2)).text == "hi"
 
 
 async def test_connecting_has_a_time_limit() -> None:

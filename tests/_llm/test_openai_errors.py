@@ -11,14 +11,16 @@ import pytest
 
 from rlm_runtime._errors import (
     ModelAuthenticationError,
+    ModelContentFilterError,
+    ModelContextWindowError,
     ModelError,
     ModelRateLimitError,
     ModelReplyError,
     ModelUnavailableError,
 )
 from rlm_runtime._llm.openai import open_openai
-from rlm_runtime._types import Message
-from rlm_runtime.testing import Fault, open_loopback_server
+from rlm_runtime._types import Message, Usage
+from rlm_runtime.testing import Fault, FaultKind, open_loopback_server
 from tests._llm.raw_server import open_raw_server, response
 
 pytestmark = pytest.mark.anyio
@@ -58,7 +60,7 @@ async def fail_on(body: bytes, status: str = "200 OK", *headers: str) -> ModelEr
         (404, ModelError),
         (408, ModelUnavailableError),
         (409, ModelUnavailableError),
-        (413, ModelError),
+        (413, ModelContextWindowError),
         (422, ModelError),
         (425, ModelUnavailableError),
         (429, ModelRateLimitError),
@@ -116,6 +118,13 @@ async def test_retry_after_as_a_date_to_come() -> None:
     assert 55 < error.retry_after <= 60
 
 
+@pytest.mark.parametrize("status", [408, 500, 503, 529])
+async def test_retry_after_of_other_failures(status: int) -> None:
+    error = await fail_by(Fault(status=status, headers={"Retry-After-Ms": "250"}))
+    assert isinstance(error, ModelUnavailableError)
+    assert error.retry_after == 0.25
+
+
 async def test_no_retry_after() -> None:
     error = await fail_by(Fault(status=429))
     assert isinstance(error, ModelRateLimitError)
@@ -137,6 +146,29 @@ async def test_what_the_endpoint_said_is_told(body: object, said: str) -> None:
     for encoded in {json.dumps(body), body if isinstance(body, str) else json.dumps(body)}:
         error = await fail_on(encoded.encode(), "400 Bad Request")
         assert str(error).endswith(f"/v1: the endpoint answered 400 Bad Request: {said}")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("context_length_exceeded", ModelContextWindowError),
+        ("content_filter", ModelContentFilterError),
+    ],
+)
+@pytest.mark.parametrize("under", ["status", "error_body"])
+async def test_a_prompt_that_cannot_be_taken_has_its_error(
+    code: str, kind: type[ModelError], under: FaultKind
+) -> None:
+    error = await fail_by(Fault(under, status=400, code=code, message="no way"))
+    assert type(error) is kind
+    assert str(error).endswith(": no way")
+    assert error.spent == Usage()
+
+
+async def test_a_quota_that_is_used_up_does_not_come_back_by_waiting() -> None:
+    fault = Fault(status=429, code="insufficient_quota", message="pay first")
+    error = await fail_by(fault)
+    assert (type(error), error.status) == (ModelError, 429)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"error": null}', b"[]"])

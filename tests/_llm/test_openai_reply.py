@@ -4,7 +4,12 @@ import json
 
 import pytest
 
-from rlm_runtime._errors import ModelError, ModelReplyError, ModelUnavailableError
+from rlm_runtime._errors import (
+    ModelContentFilterError,
+    ModelError,
+    ModelReplyError,
+    ModelUnavailableError,
+)
 from rlm_runtime._llm.openai import open_openai
 from rlm_runtime._llm.openai_errors import ModelErrors
 from rlm_runtime._llm.openai_reply import ReplyReader
@@ -130,6 +135,83 @@ async def test_reasoning_is_kept_apart(name: str) -> None:
     completion = await complete((first + HI + STOP + DONE).encode())
     assert (completion.reasoning, completion.text) == ("let me think", "hi")
     assert completion.usage.completion_tokens == 4
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"reasoning_details": [{"type": "reasoning.text", "text": "why"}]},
+        {"reasoning_details": [{"type": "reasoning.summary", "summary": "why"}]},
+        {"reasoning": "why", "reasoning_details": [{"type": "reasoning.text", "text": "why"}]},
+        {"reasoning": "why", "reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]},
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "why"}]}]},
+    ],
+)
+async def test_reasoning_in_other_forms(delta: object) -> None:
+    completion = await complete((event(chunk(delta)) + HI + STOP + DONE).encode())
+    assert (completion.reasoning, completion.text) == ("why", "hi")
+
+
+async def test_thinking_in_the_text_stays_there() -> None:
+    stream = event(chunk({"content": "<think>why</think>"})) + HI + STOP + DONE
+    completion = await complete(stream.encode())
+    assert (completion.reasoning, completion.text) == ("", "<think>why</think>hi")
+
+
+@pytest.mark.parametrize("body", [{"content": None, "refusal": "I "}, {"refusal": "I "}])
+async def test_a_refusal_is_the_reply(body: object) -> None:
+    stream = event(chunk(body)) + event(chunk({"refusal": "can't"}, "stop")) + DONE
+    completion = await complete(stream.encode())
+    assert (completion.text, completion.finish_reason) == ("I can't", "stop")
+
+
+def tool_call(index: int | None, **function: str) -> dict[str, object]:
+    return {"tool_calls": [{**({} if index is None else {"index": index}), "function": function}]}
+
+
+async def test_calls_of_tools_are_told_as_text() -> None:
+    deltas = [
+        {"content": "Let me look."},
+        tool_call(0, name="python", arguments=""),
+        tool_call(0, arguments='{"code": "pri'),
+        tool_call(0, arguments='nt(1)"}'),
+        tool_call(1, name="other", arguments="no JSON"),
+    ]
+    stream = "".join(event(chunk(delta)) for delta in deltas) + event(chunk({}, "tool_calls"))
+    completion = await complete(stream.encode())
+    assert completion.finish_reason == "tool_calls"
+    assert completion.text == (
+        'Let me look.\n<tool_call>\n{"name": "python", "arguments": {"code": "print(1)"}}\n'
+        '</tool_call>\n<tool_call>\n{"name": "other", "arguments": "no JSON"}\n</tool_call>'
+    )
+
+
+async def test_calls_of_tools_in_a_whole_response_are_not_numbered() -> None:
+    calls = [{"function": {"name": name, "arguments": "{}"}} for name in "ab"]
+    body = {"choices": [{"message": {"content": None, "tool_calls": calls}}]}
+    completion = await complete(json.dumps(body).encode())
+    assert completion.text.count("<tool_call>") == 2
+    assert completion.usage.completion_tokens > 1
+
+
+@pytest.mark.parametrize(
+    "calls", [1, [1], [{}], [{"index": "x"}], [{"function": []}], [{"function": {"name": 1}}] * 999]
+)
+async def test_calls_of_tools_that_make_no_sense_harm_nobody(calls: object) -> None:
+    stream = HI + event(chunk({"tool_calls": calls})) + STOP + DONE
+    assert (await complete(stream.encode())).text.startswith("hi")
+
+
+async def test_a_filter_that_left_nothing_is_an_error() -> None:
+    stream = event(chunk({"content": ""}, "content_filter", usage=COUNTED)) + DONE
+    error = await fail(stream.encode())
+    assert isinstance(error, ModelContentFilterError)
+    assert error.spent == USAGE
+
+
+async def test_a_filter_that_cut_the_reply_is_told() -> None:
+    completion = await complete((HI + event(chunk({}, "content_filter"))).encode())
+    assert (completion.text, completion.finish_reason) == ("hi", "content_filter")
 
 
 async def test_the_model_is_named_as_the_endpoint_names_it() -> None:

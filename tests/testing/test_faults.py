@@ -134,7 +134,7 @@ async def test_a_stall_may_come_after_the_head(client: httpx.AsyncClient) -> Non
         ("error_body", 1, (1, 2, 1)),
         ("cut", 0, (0, 0, 0)),
         ("cut", 2, (1, 2, 2)),
-        ("unfinished", 0, (0, 0, 0)),
+        ("unfinished", 0, (1, 2, 0)),
         ("unfinished", 1, (1, 2, 1)),
         ("malformed", 0, (0, 0, 0)),
         ("malformed", 1, (1, 2, 1)),

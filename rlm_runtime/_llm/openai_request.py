@@ -1,0 +1,94 @@
+"""The body of a request, out of a model's settings and what one call asks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from rlm_runtime._errors import ConfigError
+from rlm_runtime._llm.base import CallOptions
+from rlm_runtime._models import Model, ModelInfo
+from rlm_runtime._types import Message
+
+# What they hold is ours to say, and several choices would be paid for but never read
+_OURS = ("messages", "model", "n", "stream", "stream_options")
+# OpenAI's reasoning models know the first alone; Ollama and LM Studio the second alone; vLLM,
+# llama.cpp and OpenRouter both
+_CAPS = ("max_completion_tokens", "max_tokens")
+_OPENAI = "api.openai.com"
+_AZURE = ".openai.azure.com"
+_OPENROUTER = "openrouter.ai"
+
+
+class RequestEncoder:
+    """Makes the bodies of one model's requests.
+
+    Raises:
+        ConfigError: `extra` holds what is not for it, or a setting is no JSON.
+    """
+
+    def __init__(self, model: Model, info: ModelInfo, *, host: str) -> None:
+        self._structured_output = info.structured_output
+        self._takes_cache_key = host == _OPENAI or host.endswith("." + _OPENAI)
+        self._settings = _settings(model, host)
+        caps = {name: self._settings.pop(name) for name in _CAPS if name in self._settings}
+        takes_first = self._takes_cache_key or host.endswith(_AZURE)
+        # An endpoint of another kind can be told by `extra` which of the names it takes
+        self._cap_name = next(iter(caps), _CAPS[0] if takes_first else _CAPS[1])
+        self._caps = [model.max_completion_tokens, *map(_cap, caps.values())]
+        self._check(model)
+
+    def encode(self, messages: Sequence[Message], options: CallOptions) -> bytes:
+        """Make the body of one request."""
+        body: dict[str, object] = {
+            "model": self._settings["model"],
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **self._settings,
+        }
+        caps = [cap for cap in (*self._caps, options.max_completion_tokens) if cap is not None]
+        if caps:
+            body[self._cap_name] = min(caps)
+        if options.schema is not None and self._structured_output:
+            body["response_format"] = _response_format(options.schema)
+        if options.cache_key is not None and self._takes_cache_key:
+            body["prompt_cache_key"] = options.cache_key
+        # ASCII escapes carry lone surrogates, which UTF-8 cannot
+        return json.dumps(body, ensure_ascii=True).encode("ascii")
+
+    def _check(self, model: Model) -> None:
+        try:
+            json.dumps(self._settings, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise ConfigError(
+                f"Cannot send the settings of model {model.name!r} as JSON: {exc}"
+            ) from exc
+
+
+def _settings(model: Model, host: str) -> dict[str, object]:
+    ours = sorted(set(model.extra) & set(_OURS))
+    if ours:
+        raise ConfigError(f"Cannot send {ours[0]!r} as an extra of model {model.name!r}: it is set")
+    settings: dict[str, object] = {
+        "model": model.name,
+        "temperature": model.temperature,
+        "top_p": model.top_p,
+        "seed": model.seed,
+        "reasoning_effort": model.reasoning_effort,
+        # Asks for the cost
+        "usage": {"include": True} if host == _OPENROUTER else None,
+    }
+    return {name: value for name, value in settings.items() if value is not None} | dict(
+        model.extra
+    )
+
+
+def _cap(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(f"Cannot limit a reply to {value!r} tokens: it must be 1 or more")
+    return value
+
+
+def _response_format(schema: Mapping[str, object]) -> dict[str, object]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema)}}
