@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 
 import anyio
 import pytest
@@ -159,6 +161,69 @@ def test_event_loops_may_follow_one_another() -> None:
     before = os.listdir("/proc/self/fd")
     anyio.run(main)
     assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def test_event_loops_may_run_at_once_in_threads() -> None:
+    at_once = threading.Barrier(3)
+    texts: list[str] = []
+
+    def policy(messages: Sequence[Message]) -> str:
+        return messages[-1].content
+
+    async def main(name: str) -> None:
+        async with (
+            open_loopback_server(policy) as server,
+            open_openai(base_url=server.base_url, api_key=None) as endpoint,
+        ):
+            model = endpoint.model("m")
+            at_once.wait(10)
+            for _ in range(5):
+                completion = await model.complete([Message(role="user", content=name)])
+                texts.append(completion.text)
+
+    threads = [threading.Thread(target=anyio.run, args=(main, name)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(texts) == sorted("abc" * 5)
+
+
+def test_the_end_of_the_block_closes_every_connection_and_task() -> None:
+    async def main(ends_by_error: bool) -> None:
+        with suppress(LookupError):
+            async with (
+                open_loopback_server(echo, latency=0.01) as server,
+                open_openai(base_url=server.base_url, api_key=None) as endpoint,
+            ):
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(50):
+                        tasks.start_soon(endpoint.model("m").complete, MESSAGES)
+                if ends_by_error:
+                    raise LookupError
+        assert len(anyio.get_running_tasks()) == 1
+
+    anyio.run(main, False)
+    before = os.listdir("/proc/self/fd")
+    for ends_by_error in (False, True):
+        anyio.run(main, ends_by_error)
+        assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+async def test_a_call_that_was_left_costs_no_connection_of_others() -> None:
+    faults = [Fault("stall", after_chunks=1), Fault("cut"), Fault(status=500), None, None]
+    async with (
+        open_loopback_server(echo, faults=faults) as server,
+        open_openai(base_url=server.base_url, api_key=None, stall_seconds=0.1) as endpoint,
+    ):
+        model = endpoint.model("m")
+        for _ in range(3):
+            with pytest.raises(ModelUnavailableError):
+                await model.complete(MESSAGES)
+        for _ in range(2):
+            assert (await model.complete(MESSAGES)).text == "hello"
+        # The stalled and the cut one were lost, the failed one was used again
+        assert server.stats.connections == 3
 
 
 async def test_a_cancelled_call_ends_at_the_server_too_and_the_endpoint_goes_on() -> None:
