@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import (
+    completions,
     fan_out,
     large_values,
     many_nodes,
@@ -17,6 +18,8 @@ for module in (
     start_up,
     sandbox,
     stable_prefix,
+    completions,
+    sandbox,
     stdlib_question,
     fan_out,
     many_nodes,

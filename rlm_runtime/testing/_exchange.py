@@ -26,14 +26,20 @@ class Exchange:
 
     async def send(self, reply: Reply, script: ScriptedReply) -> None:
         """Send a reply as its script has it."""
-        if self._chat.stream:
-            await self._connection.start_events()
+        if not self._chat.stream:
+            await anyio.sleep(script.first_token_seconds)
+            await self._connection.send_json(200, reply.body())
+        elif script.first_token_seconds or script.chunk_seconds:
+            self._connection.start_events()
+            await self._connection.send_events()
             await self._pause(script.first_token_seconds, script.comment_seconds)
             await self._send_pieces(reply, script.chunk_seconds, script.comment_seconds)
             await self._connection.end_events(*reply.last_chunks(), _DONE)
         else:
-            await anyio.sleep(script.first_token_seconds)
-            await self._connection.send_json(200, reply.body())
+            # What comes at once goes out at once
+            self._connection.start_events()
+            chunks = [chunk for _, chunk in reply.pieces()]
+            await self._connection.end_events(*chunks, *reply.last_chunks(), _DONE)
         self._bill.settle(reply.usage)
 
     async def fail(self, fault: Fault, reply: Reply) -> None:
@@ -45,11 +51,11 @@ class Exchange:
         elif not self._chat.stream:
             await self._break_response(fault, reply)
         elif fault.kind == "empty":
-            await self._connection.start_events()
+            self._connection.start_events()
             await self._connection.end_events(*reply.usage_chunks(), _DONE)
             self._bill.settle(reply.usage)
         elif fault.after_chunks or fault.after_head or fault.kind == "unfinished":
-            await self._connection.start_events()
+            self._connection.start_events()
             await self._send_pieces(reply, most=fault.after_chunks)
             await self._break_stream(fault)
         else:
@@ -76,13 +82,13 @@ class Exchange:
             await self._connection.send_events(chunk)
 
     async def _pause(self, seconds: float, comment_seconds: float | None) -> None:
-        if not seconds:
+        if comment_seconds is None:
+            await anyio.sleep(seconds)
             return
         with anyio.move_on_after(seconds):
-            while comment_seconds is not None:
+            while True:
                 await anyio.sleep(comment_seconds)
                 await self._connection.send_comment("PROCESSING")
-            await anyio.sleep_forever()
 
     async def _break_stream(self, fault: Fault) -> None:
         if fault.kind == "error_body" and not self._bill.completion_tokens:

@@ -35,6 +35,7 @@ class HTTPConnection:
         self._stream = stream
         self._h11 = h11.Connection(h11.SERVER)
         self._head_only = False
+        self._held = b""
 
     async def read_request(self) -> HTTPRequest | None:
         """Read the next request; None when there is none, or nothing that is one."""
@@ -77,13 +78,13 @@ class HTTPConnection:
             h11.EndOfMessage(),
         )
 
-    async def start_events(self) -> None:
-        """Begin to answer with an event stream."""
+    def start_events(self) -> None:
+        """Begin to answer with an event stream; its head goes out with what is sent next."""
         headers = [("content-type", "text/event-stream"), ("cache-control", "no-cache")]
-        await self._send(h11.Response(status_code=200, headers=headers))
+        self._held = self._h11.send(h11.Response(status_code=200, headers=headers)) or b""
 
     async def send_events(self, *data: str) -> None:
-        """Send events of the stream, all at once."""
+        """Send events of the stream, all at once; with none, only its head."""
         await self._send(h11.Data(data=b"".join(map(_event, data))))
 
     async def send_comment(self, text: str) -> None:
@@ -137,7 +138,8 @@ class HTTPConnection:
             await self.send_json(exc.error_status_hint, error, {"connection": "close"})
 
     async def _send(self, *events: h11.Event) -> None:
-        data = b"".join(self._h11.send(event) or b"" for event in events)
+        data = self._held + b"".join(self._h11.send(event) or b"" for event in events)
+        self._held = b""
         try:
             await self._stream.send(data)
         except _GONE:
