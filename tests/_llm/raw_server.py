@@ -17,6 +17,7 @@ class RawServer:
 
     response: bytes
     holds: bool
+    drips: bytes
     port: int = 0
     requests: list[bytes] = field(default_factory=list)
 
@@ -29,6 +30,9 @@ class RawServer:
             try:
                 self.requests.append(await _read_request(stream))
                 await stream.send(self.response)
+                while self.drips:
+                    await anyio.sleep(0.05)
+                    await stream.send(self.drips)
                 if self.holds:
                     await anyio.sleep_forever()
             except (anyio.EndOfStream, anyio.BrokenResourceError):
@@ -36,9 +40,11 @@ class RawServer:
 
 
 @asynccontextmanager
-async def open_raw_server(response: bytes, *, holds: bool = False) -> AsyncIterator[RawServer]:
-    """Answer every connection with the response and close it, or hold it open."""
-    server = RawServer(response, holds)
+async def open_raw_server(
+    response: bytes, *, holds: bool = False, drips: bytes = b""
+) -> AsyncIterator[RawServer]:
+    """Answer every connection with the response and close it, or hold it open, or go on."""
+    server = RawServer(response, holds, drips)
     async with (
         await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
         anyio.create_task_group() as tasks,

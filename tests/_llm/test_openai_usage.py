@@ -67,6 +67,11 @@ def test_reasoning_that_was_left_out_of_the_completion_is_counted() -> None:
     assert read({**PLAIN, **told}).reasoning_tokens == 3
 
 
+def test_no_more_was_spent_on_reasoning_than_on_the_completion() -> None:
+    told = {"completion_tokens_details": {"reasoning_tokens": 5000}}
+    assert read({**PLAIN, **told}).reasoning_tokens == 100
+
+
 HOSTILE = st.one_of(
     st.none(),
     st.booleans(),

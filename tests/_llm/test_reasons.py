@@ -91,7 +91,7 @@ def test_a_quota_that_is_used_up() -> None:
         (400, said("max_tokens is too large: 100000. This model supports at most 16384 tokens")),
         (400, said("Unknown parameter: 'context_window'")),
         (400, said("bad schema", code=400)),
-        (403, said("Your key may not use a context window that large", code="forbidden")),
+        (403, said("Your key may not use the maximum context length", code="forbidden")),
         (429, said("Rate limit reached: too many tokens, maximum context length")),
         (429, said("Request too large for the context window", code="rate_limit_exceeded")),
         (500, said("maximum context length exceeded")),
@@ -109,6 +109,7 @@ def test_other_refusals_have_no_reason(status: int | None, error: object) -> Non
 
 def test_a_long_text_is_looked_through_in_no_time() -> None:
     assert find_reason(400, "token count " * 1_000_000) is None
+    assert find_reason(400, "x" * 10_000 + "prompt is too long") is None
     nested: object = {"code": "context_length_exceeded"}
     for _ in range(500):
         nested = {"error": nested}
