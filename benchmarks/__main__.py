@@ -16,10 +16,9 @@ from benchmarks import (
 
 for module in (
     start_up,
-    sandbox,
-    stable_prefix,
     completions,
     sandbox,
+    stable_prefix,
     stdlib_question,
     fan_out,
     many_nodes,
