@@ -16,6 +16,7 @@ from rlm_runtime._cli.stderr import tell
 from rlm_runtime._cli.tally import Tally, count, describe_spending
 from rlm_runtime._events import (
     Event,
+    ModelAttemptFailed,
     ModelFailed,
     NodeEnded,
     NodeStarted,
@@ -127,8 +128,15 @@ class LiveLine:
         done = self._tally.nodes - nodes
         spent = describe_spending(self._tally.usage, time.monotonic() - self._started)
         line = f"{next(self._spinner)} {count(nodes, 'node')} running, {done:,} done, {spent}"
+        line += self._waiting()
         # A line as wide as the terminal would wrap, and a wrapped line cannot be cleared
         return line[: shutil.get_terminal_size().columns - 1]
+
+    def _waiting(self) -> str:
+        """Say how long it is until the next attempt, where calls wait for one."""
+        now = time.monotonic()
+        seconds = min((at - now for at in self._tally.waiting.values() if at > now), default=0.0)
+        return f", waiting {seconds:.0f} s for the endpoint" if seconds >= 0.5 else ""
 
 
 def describe_event(event: Event) -> str | None:
@@ -140,6 +148,11 @@ def describe_event(event: Event) -> str | None:
             return f"node {event.node} ended: {event.stop_reason}"
         case NodeEnded(error=str(error)):
             return f"node {event.node} ended: {event.stop_reason}: {one_line(error)}"
+        case ModelAttemptFailed(wait=float(wait)):
+            return (
+                f"node {event.node}: call {event.call} attempt {event.attempt} failed:"
+                f" {one_line(event.error)}, again in {wait:.1f} s"
+            )
         case ModelFailed():
             return f"node {event.node}: a model call failed: {one_line(event.error)}"
         case SandboxLost():

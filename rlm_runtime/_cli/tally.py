@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from rlm_runtime._events import (
     Event,
+    ModelAttemptFailed,
+    ModelFailed,
     ModelReplied,
     ModelRequested,
     NodeEnded,
@@ -32,6 +34,10 @@ class Tally:
     seconds: float = 0.0
     """From the first event to the last."""
     ended: RunEnded | None = None
+    failed_attempts: int = 0
+    """Attempts at model calls, those that were made again included."""
+    waiting: dict[tuple[int, int], float] = field(default_factory=dict)
+    """When the next attempt comes, in the time of `mono`, by node and call."""
     _first_mono: float | None = None
 
     @property
@@ -53,10 +59,20 @@ class Tally:
                 self.nodes_running += 1
             case NodeEnded():
                 self.nodes_running -= 1
+                # Its calls ended with it, also those that nothing more is told of
+                self.waiting = {k: at for k, at in self.waiting.items() if k[0] != event.node}
             case ModelRequested():
                 self.usage += Usage(calls=1)
+            case ModelAttemptFailed():
+                self.usage += _usage_of(event)
+                self.failed_attempts += 1
+                if event.wait is not None:
+                    self.waiting[event.node, event.call] = event.mono + event.wait
             case ModelReplied():
                 self.usage += _usage_of(event)
+                self.waiting.pop((event.node, event.call), None)
+            case ModelFailed():
+                self.waiting.pop((event.node, event.call), None)
             case RunEnded():
                 self.ended = event
                 self.seconds = event.seconds
@@ -74,11 +90,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _usage_of(reply: ModelReplied) -> Usage:
+def _usage_of(event: ModelReplied | ModelAttemptFailed) -> Usage:
     return Usage(
-        prompt_tokens=reply.prompt_tokens,
-        cached_tokens=reply.cached_tokens,
-        completion_tokens=reply.completion_tokens,
-        reasoning_tokens=reply.reasoning_tokens,
-        cost=reply.cost,
+        prompt_tokens=event.prompt_tokens,
+        cached_tokens=event.cached_tokens,
+        completion_tokens=event.completion_tokens,
+        reasoning_tokens=event.reasoning_tokens,
+        cost=event.cost,
     )

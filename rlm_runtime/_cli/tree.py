@@ -11,6 +11,7 @@ from rlm_runtime._events import (
     CodeExecuted,
     CodeStarted,
     Event,
+    ModelAttemptFailed,
     ModelFailed,
     ModelReplied,
     ModelRequested,
@@ -30,6 +31,8 @@ class _Node:
     code: str = ""
     """The code block that runs, or ran last."""
     lines: list[str] = field(default_factory=list)
+    failures: dict[int, str] = field(default_factory=dict)
+    """Of the calls that are to be tried again: how the last attempt failed."""
     children: list[int] = field(default_factory=list)
 
 
@@ -60,7 +63,7 @@ class Tree:
             yield f"{indent}{branch}{_headline(number, node, unfinished)}"
             rest = indent + below
             bar = "│  " if node.children else "   "
-            yield from (f"{rest}{bar}{line}" for line in node.lines)
+            yield from (f"{rest}{bar}{line}" for line in [*node.lines, *node.failures.values()])
             last = node.children[-1:]
             stack += [
                 (child, rest, "└─ ", "   ") if [child] == last else (child, rest, "├─ ", "│  ")
@@ -80,9 +83,16 @@ def _update(node: _Node, event: Event) -> None:
     match event:
         case ModelRequested():
             node.calls += 1
+        case ModelAttemptFailed():
+            node.tokens += event.prompt_tokens + event.completion_tokens
+            failure = f"call {event.call} attempt {event.attempt} failed: {one_line(event.error)}"
+            node.failures[event.call] = failure
         case ModelReplied():
             node.tokens += event.prompt_tokens + event.completion_tokens
+            if failure := node.failures.pop(event.call, ""):
+                node.lines.append(f"{failure}; attempt {event.attempts} was answered")
         case ModelFailed():
+            node.failures.pop(event.call, None)
             node.lines.append(f"a model call failed: {one_line(event.error)}")
         case SandboxLost():
             node.lines.append(f"the sandbox is lost: {one_line(event.reason)}")

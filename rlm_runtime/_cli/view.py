@@ -61,5 +61,7 @@ def _lines(tree: Tree, path: Path, unfinished: str) -> Iterator[str]:
     tally = tree.tally
     status = one_line(tally.stop_reason or unfinished)
     spent = describe_spending(tally.usage, tally.seconds)
+    if tally.failed_attempts:
+        spent += f", {count(tally.failed_attempts, 'failed attempt')}"
     yield f"{one_line(tally.run or str(path))} {status}: {count(tally.nodes, 'node')}, {spent}"
     yield from tree.lines(unfinished)

@@ -6,6 +6,7 @@ from rlm_runtime._events import (
     CodeExecuted,
     CodeStarted,
     Event,
+    ModelAttemptFailed,
     ModelFailed,
     ModelReplied,
     ModelRequested,
@@ -40,7 +41,7 @@ def requested(node: int, call: int) -> Event:
     return ModelRequested(node=node, call=call, model="m", iteration=0, messages=())
 
 
-def replied(node: int, call: int, cost: float | None = 0.25) -> Event:
+def replied(node: int, call: int, cost: float | None = 0.25, attempts: int = 1) -> Event:
     return ModelReplied(
         node=node,
         call=call,
@@ -54,11 +55,39 @@ def replied(node: int, call: int, cost: float | None = 0.25) -> Event:
         cost=cost,
         seconds=1,
         seconds_to_first_token=None,
+        attempts=attempts,
     )
 
 
-def failed(node: int, error: str) -> Event:
-    return ModelFailed(node=node, call=0, error=error, seconds=0.1)
+def failed(node: int, error: str, call: int = 0) -> Event:
+    return ModelFailed(node=node, call=call, error=error, seconds=0.1)
+
+
+def attempt_failed(
+    node: int,
+    call: int,
+    attempt: int,
+    *,
+    wait: float | None,
+    error: str = "429",
+    cost: float | None = 0.125,
+    at: float = 0,
+) -> Event:
+    return ModelAttemptFailed(
+        node=node,
+        call=call,
+        attempt=attempt,
+        error=error,
+        status=429,
+        seconds=0.1,
+        wait=wait,
+        prompt_tokens=100,
+        cached_tokens=1,
+        completion_tokens=20,
+        reasoning_tokens=2,
+        cost=cost,
+        mono=at,
+    )
 
 
 def executed(node: int, iteration: int, error: str | None = None) -> Event:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import re
 import sys
+import time
 
 import anyio
 import pytest
 
 from rlm_runtime._cli.progress import EventLines, LiveLine, NoProgress, make_progress
 from rlm_runtime._events import SandboxLost
-from tests._cli.events import SMALL_RUN, failed, node_ended
+from tests._cli.events import SMALL_RUN, attempt_failed, failed, node_ended, replied
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +47,8 @@ def test_lines_tell_the_events_of_note(monkeypatch: pytest.MonkeyPatch) -> None:
     progress = EventLines()
     for event in (
         *SMALL_RUN,
+        attempt_failed(0, 12, 2, wait=4.06, error="429\x1b]0;x\x07 slow\ndown"),
+        attempt_failed(0, 12, 3, wait=None),
         failed(0, "429\x1b]0;x\x07 slow\ndown"),
         SandboxLost(node=1, reason="killed"),
         node_ended(1, "max_calls", error="Cannot call: max_calls is 3"),
@@ -56,6 +59,7 @@ def test_lines_tell_the_events_of_note(monkeypatch: pytest.MonkeyPatch) -> None:
         "node 1 started at depth 1: child red query",
         "node 1 ended: answered",
         "node 0 ended: answered",
+        "node 0: call 12 attempt 2 failed: 429 slow down, again in 4.1 s",
         "node 0: a model call failed: 429 slow down",
         "node 1: the sandbox is lost: killed",
         "node 1 ended: max_calls: Cannot call: max_calls is 3",
@@ -80,6 +84,29 @@ async def test_live_line_moves_without_events_and_is_cleared_at_the_end(
     assert re.fullmatch(
         r"\| 2 nodes running, 0 done, 2 calls, 2,400 tokens, \$0\.5000, 0\.\d s", drawn[0]
     )
+
+
+async def test_live_line_tells_that_it_waits_for_the_endpoint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stderr = put_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    async def draw() -> str:
+        with anyio.move_on_after(0.01):
+            await progress.animate()
+        return stderr.getvalue().split("\r\x1b[2K")[-2]
+
+    progress, now = LiveLine(), time.monotonic()
+    for call, wait in ((0, 4000.2), (1, 9000.0)):
+        progress.show(attempt_failed(0, call, 1, wait=wait, at=now))
+    # One whose next attempt is under way waits no more
+    progress.show(attempt_failed(0, 2, 1, wait=1.0, at=now - 5))
+    assert re.search(r" s, waiting (3\d{3}|4000) s for the endpoint$", await draw())
+    progress.show(replied(0, 0))
+    assert re.search(r", waiting (8\d{3}|9000) s for the endpoint$", await draw())
+    progress.show(replied(0, 1))
+    assert "waiting" not in await draw()
 
 
 async def test_live_line_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:

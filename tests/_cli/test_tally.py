@@ -7,7 +7,15 @@ import pytest
 from rlm_runtime._cli.tally import Tally, count, describe_spending
 from rlm_runtime._events import Event
 from rlm_runtime._types import Usage
-from tests._cli.events import SMALL_RUN, node_started, replied, requested
+from tests._cli.events import (
+    SMALL_RUN,
+    attempt_failed,
+    failed,
+    node_ended,
+    node_started,
+    replied,
+    requested,
+)
 
 
 def tally_of(*events: Event) -> Tally:
@@ -40,6 +48,28 @@ def test_run_that_goes_on_has_sums_too() -> None:
 
 def test_one_unknown_cost_makes_the_sum_unknown() -> None:
     assert tally_of(replied(0, 0, cost=None), replied(0, 1)).usage.cost is None
+
+
+def test_failed_attempts_are_spending_too() -> None:
+    tally = tally_of(requested(0, 0), attempt_failed(0, 0, 1, wait=1), replied(0, 0))
+    assert tally.failed_attempts == 1
+    assert tally.usage == Usage(
+        calls=1,
+        prompt_tokens=1100,
+        cached_tokens=11,
+        completion_tokens=220,
+        reasoning_tokens=22,
+        cost=0.375,
+    )
+    assert tally_of(attempt_failed(0, 0, 1, wait=1, cost=None)).usage.cost is None
+
+
+def test_calls_wait_until_they_are_answered_or_end() -> None:
+    waiting = [attempt_failed(node, 5 + node, 1, wait=4.5, at=10) for node in range(3)]
+    assert tally_of(*waiting).waiting == {(0, 5): 14.5, (1, 6): 14.5, (2, 7): 14.5}
+    ended = (replied(0, 5), failed(1, "429", call=6), node_ended(2))
+    assert tally_of(*waiting, *ended).waiting == {}
+    assert tally_of(attempt_failed(0, 0, 5, wait=None)).waiting == {}
 
 
 @pytest.mark.parametrize(

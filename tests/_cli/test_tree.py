@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from rlm_runtime._cli.tree import Tree
 from rlm_runtime._events import Event, SandboxLost
-from tests._cli.events import SMALL_RUN, executed, failed, node_ended, node_started
+from tests._cli.events import (
+    SMALL_RUN,
+    attempt_failed,
+    executed,
+    failed,
+    node_ended,
+    node_started,
+    replied,
+)
 
 
 def lines(*events: Event) -> list[str]:
@@ -40,6 +48,25 @@ def test_children_hang_in_order_with_what_befell_them() -> None:
         "│  │  the sandbox is lost: killed",
         "│  └─ 3 running",
         "└─ 2 max_iterations",
+    ]
+
+
+def test_calls_that_took_several_attempts_tell_it_once() -> None:
+    drawn = lines(
+        node_started(0),
+        attempt_failed(0, 4, 1, wait=1, error="429\x1b[2J slow\ndown"),
+        attempt_failed(0, 4, 2, wait=2, error="503"),
+        replied(0, 4, attempts=3),
+        attempt_failed(0, 5, 1, wait=1),
+        attempt_failed(0, 5, 2, wait=None),
+        failed(0, "429 (2 attempts in 1.0 s)", call=5),
+        attempt_failed(0, 6, 1, wait=1, error="429\x1b[2J slow\ndown"),
+    )
+    assert drawn[0].startswith("0 running, m, depth 0, 0 calls, 1,800 tokens")
+    assert [line.strip() for line in drawn[1:]] == [
+        "call 4 attempt 2 failed: 503; attempt 3 was answered",
+        "a model call failed: 429 (2 attempts in 1.0 s)",
+        "call 6 attempt 1 failed: 429 slow down",
     ]
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from rlm_runtime._cli import cli
 from rlm_runtime._trace import TraceWriter
-from tests._cli.events import SMALL_RUN
+from tests._cli.events import SMALL_RUN, attempt_failed
 
 
 def invoke(*args: str) -> Result:
@@ -47,6 +47,15 @@ def test_growing_trace_is_shown(trace_dir: Path) -> None:
         for event in SMALL_RUN[:2]:
             writer.write(event)
         assert "0 running, m" in invoke("r3").stdout
+
+
+def test_failed_attempts_are_told(trace_dir: Path) -> None:
+    with TraceWriter(trace_dir, "r3") as writer:
+        for event in (*SMALL_RUN[:3], attempt_failed(0, 0, 1, wait=2.0)):
+            writer.write(event)
+    first, _, last = invoke().stdout.splitlines()
+    assert first.endswith(", 1 failed attempt")
+    assert last.strip() == "call 0 attempt 1 failed: 429"
 
 
 def test_torn_trace_is_shown_as_far_as_it_goes(trace_dir: Path) -> None:

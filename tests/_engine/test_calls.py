@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -238,6 +239,22 @@ async def test_a_call_that_gives_up_at_once_does_not_make_the_others_wait() -> N
     gate, model = Gate(), Failing(limited(retry_after=900.0))
     assert isinstance((await play(model, gate=gate)).error, ModelRateLimitError)
     assert (await play(model, gate=gate)).answer == "done"
+
+
+@pytest.mark.parametrize(("asks", "takes"), [(0.1, 0.0), (0.0, 0.1)], ids=["waits", "attempts"])
+async def test_waits_and_attempts_count_for_the_time_there_is(asks: float, takes: float) -> None:
+    made = 0
+
+    async def policy(messages: Sequence[Message]) -> str:
+        nonlocal made
+        made += 1
+        await anyio.sleep(takes)
+        raise limited(retry_after=asks)
+
+    retries = replace(QUICK, attempts=50, max_retry_seconds=0.25, random=lambda: 0.0)
+    played = await play(ScriptedLLM(policy), retries=retries)
+    assert isinstance(played.error, ModelRateLimitError)
+    assert 1 < made <= 4
 
 
 async def test_a_long_wait_ends_at_once_with_its_run() -> None:
