@@ -318,6 +318,7 @@ async def play(
     sandboxes: FakeSandboxes | None = None,
     gate: Gate | None = None,
     retries: RetryPolicy | None = None,
+    seconds: float = 10,
 ) -> Played:
     """Run a query to its end, and leave nothing behind."""
     played = make_run(
@@ -330,7 +331,7 @@ async def play(
         retries=retries,
     )
     try:
-        with anyio.fail_after(10):
+        with anyio.fail_after(seconds):
             played.answer = await played.run.answer(query, context, run="run", version="1")
     except RLMError as exc:
         played.error = exc
