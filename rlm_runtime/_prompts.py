@@ -24,7 +24,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "family_sub_calls.md": frozenset(),
     "leaf.md": frozenset(),
     "first.md": frozenset({"query", "context", "iterations"}),
-    "iteration.md": frozenset({"observation", "iteration", "iterations"}),
+    "iteration.md": frozenset({"observation", "iteration", "iterations", "limits"}),
     "last_iteration.md": frozenset(),
     "reminder.md": frozenset(),
     "direct.md": frozenset(),
@@ -97,11 +97,17 @@ class Prompts:
         """Render a node's first user message from its query and its context's description."""
         return self._render("first.md", query=query, context=context, iterations=iterations)
 
-    def observation(self, *, observation: str, iteration: int, iterations: int) -> str:
-        """Render the message that shows what an iteration did."""
+    def observation(
+        self, *, observation: str, iteration: int, iterations: int, limits: str = ""
+    ) -> str:
+        """Render the message that shows what an iteration did, and what is left of the limits."""
         return self._render(
-            "iteration.md", observation=observation, iteration=iteration, iterations=iterations
-        )
+            "iteration.md",
+            observation=observation,
+            iteration=iteration,
+            iterations=iterations,
+            limits=limits,
+        ).rstrip("\n")
 
     def last_iteration(self) -> str:
         """Render what is added to an observation when one reply is left."""

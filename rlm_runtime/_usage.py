@@ -21,6 +21,7 @@ __all__ = ["Account", "Ledger", "Reservation", "WorstCase"]
 
 _BYTES_PER_TOKEN = 4
 _TOKENS_PER_SECOND = 80
+_LAST_PART_OF_TIME = 8
 
 
 class Reservation:
@@ -134,9 +135,13 @@ class Ledger:
         too little time.
         """
         seconds, limit = self.seconds_left(), self._limits.max_seconds
-        hurry = limit and seconds is not None and seconds <= max(limit / 8, account.longest_seconds)
-        next_worst = replace(worst, leaves_last_reply=True)
-        return bool(hurry) or account.calls_left() == 0 or account.needs_notice(next_worst)
+        if seconds is not None and limit is not None:
+            # Time for this call and another one like it
+            if seconds <= max(limit / _LAST_PART_OF_TIME, 2 * account.longest_seconds):
+                return True
+        return account.calls_left() == 0 or account.needs_notice(
+            replace(worst, leaves_last_reply=True)
+        )
 
     @asynccontextmanager
     async def reserve(self, account: Account, worst: WorstCase) -> AsyncIterator[Reservation]:

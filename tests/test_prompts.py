@@ -115,10 +115,17 @@ def test_values_are_put_in_as_they_are() -> None:
 
 def test_values_are_where_they_belong(tmp_path: Path) -> None:
     (tmp_path / "first.md").write_text("$query|$context|$iterations", encoding="utf-8")
-    (tmp_path / "iteration.md").write_text("$iteration|$iterations|$observation", encoding="utf-8")
+    form = "$iteration|$iterations|$observation|$limits"
+    (tmp_path / "iteration.md").write_text(form, encoding="utf-8")
     prompts = Prompts.load(tmp_path)
     assert prompts.first(query="q", context="c", iterations=9) == "q|c|9"
-    assert prompts.observation(observation="o", iteration=2, iterations=9) == "2|9|o"
+    shown = prompts.observation(observation="o", iteration=2, iterations=9, limits="Left: 1 call.")
+    assert shown == "2|9|o|Left: 1 call."
+
+
+def test_an_observation_without_limits_has_no_empty_end() -> None:
+    shown = Prompts.load().observation(observation="o ", iteration=2, iterations=9)
+    assert shown == "Output of reply 2 of 9:\n\no "
 
 
 def test_dollars_and_braces_of_a_users_file_come_through(tmp_path: Path) -> None:

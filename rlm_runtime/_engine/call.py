@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rlm_runtime._account import Account
 from rlm_runtime._engine.node import Node
 from rlm_runtime._errors import ModelError
 from rlm_runtime._events import ModelAttemptFailed, ModelFailed, ModelReplied
 from rlm_runtime._llm.base import LLM, CallOptions
 from rlm_runtime._types import Completion, Message
+from rlm_runtime._worst_case import WorstCase
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,15 +20,22 @@ class Call:
     """A model call that is under way."""
 
     node: Node
+    account: Account
+    """What it is charged to."""
     llm: LLM
-    messages: tuple[Message, ...]
-    """The same for all attempts."""
+    worst: WorstCase
+    """What each attempt can use."""
     options: CallOptions
     number: int
     started: float = field(default_factory=time.monotonic)
     attempts: int = 0
     waited: float = 0.0
     """Seconds since the first attempt failed, those in the queue for room not counted."""
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """What is sent, the same for all attempts."""
+        return self.worst.messages
 
     @property
     def seconds(self) -> float:

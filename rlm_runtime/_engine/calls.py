@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import anyio
 
+from rlm_runtime._engine.bounds import worst_case
 from rlm_runtime._engine.call import Call
 from rlm_runtime._engine.gate import Gate, Room, Slot
 from rlm_runtime._engine.node import Node
@@ -15,7 +18,6 @@ from rlm_runtime._events import Event, ModelRequested
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy, is_congested, restate
-from rlm_runtime._llm.tokens import estimate_prompt_tokens
 from rlm_runtime._types import Completion, Message
 from rlm_runtime._usage import Ledger, WorstCase
 
@@ -86,25 +88,40 @@ class Calls:
     ) -> Call:
         """Number a call, and fix what it sends; only now is it known whether it is the last."""
         # A plain completion is one level below the node that asks for it
-        number = self._ledger.reserve_call(node.depth if iteration is not None else node.depth + 1)
-        if iteration is not None and self._is_last_reply(node):
+        account = node.account if iteration is not None else node.account.child()
+        bound = partial(
+            worst_case,
+            account,
+            llm,
+            options=options,
+            limits=self._limits,
+            is_completion=iteration is None,
+        )
+        worst = bound(messages=messages, is_last=False)
+        number = self._ledger.reserve_call(account, worst)
+        if iteration is not None and self._is_last_reply(node, worst):
             node.warn_of_last_reply()
+            worst = bound(messages=messages, is_last=True)
         new = _as_dicts(messages) if iteration is None else node.take_new_messages()
         self._record(
             ModelRequested(
                 node=node.number, call=number, model=llm.name, iteration=iteration, messages=new
             )
         )
-        return Call(node=node, llm=llm, messages=tuple(messages), options=options, number=number)
+        return Call(
+            node=node, account=account, llm=llm, worst=worst, options=options, number=number
+        )
 
     async def _try(self, call: Call, slot: Slot) -> Completion | float:
         """Make one attempt; give its completion, or the seconds to wait before the next."""
         call.attempts += 1
         started = time.monotonic()
         try:
-            completion = await self._attempt(call.node, call.llm, call.messages, call.options)
+            completion = await self._attempt(call)
         except LimitExceededError as exc:
             # Not sent: it does not fit into what is left
+            if call.attempts == 1:
+                self._ledger.withdraw_call(call.account)
             self._record(call.failed(exc, attempts=call.attempts - 1))
             raise
         except ModelError as exc:
@@ -135,26 +152,22 @@ class Calls:
         self._record(call.failed(final, attempts=call.attempts))
         raise final from error.__cause__
 
-    async def _attempt(
-        self, node: Node, llm: LLM, messages: Sequence[Message], options: CallOptions
-    ) -> Completion:
-        worst = WorstCase(
-            prompt_tokens=estimate_prompt_tokens(messages),
-            completion_tokens=llm.info.max_completion_tokens,
-            price=llm.info.price,
-        )
-        async with self._ledger.reserve(worst) as reservation:
+    async def _attempt(self, call: Call) -> Completion:
+        options = call.options
+        async with self._ledger.reserve(call.account, call.worst) as reservation:
+            if reservation.completion_tokens is not None:
+                options = replace(options, max_completion_tokens=reservation.completion_tokens)
             try:
-                completion = await _ask(llm, messages, options)
+                completion = await _ask(call.llm, call.messages, options)
             except ModelError as exc:
                 reservation.settle(exc.spent)
                 raise
-            reservation.settle(completion.usage)
+            reservation.settle(completion.usage, reply=completion.text)
         return completion
 
-    def _is_last_reply(self, node: Node) -> bool:
+    def _is_last_reply(self, node: Node, worst: WorstCase) -> bool:
         last = node.iteration == self._limits.max_iterations
-        return last or self._ledger.calls_left(node.depth) == 0
+        return last or self._ledger.is_last_call(node.account, worst)
 
 
 async def _ask(llm: LLM, messages: Sequence[Message], options: CallOptions) -> Completion:

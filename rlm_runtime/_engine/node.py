@@ -11,11 +11,13 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
+from rlm_runtime._account import Account
 from rlm_runtime._describe import approximate_bytes, describe
 from rlm_runtime._engine.ahead import open_ahead
+from rlm_runtime._engine.bounds import describe_left
 from rlm_runtime._engine.cell import run_cell
 from rlm_runtime._engine.history import History
-from rlm_runtime._engine.observation import observe
+from rlm_runtime._engine.observation import observe_within
 from rlm_runtime._errors import (
     InputError,
     LimitExceededError,
@@ -100,12 +102,15 @@ class Node:
         tree: Tree,
         *,
         number: int,
+        account: Account,
         depth: int,
         llm: LLM,
         query: str,
         context: object,
     ) -> None:
         self.number = number
+        self.account = account
+        """What it and all below it spend is entered here."""
         self.depth = depth
         self.llm = llm
         self.query = query
@@ -273,9 +278,12 @@ class Node:
     def _observe(self, results: Sequence[ExecutionResult]) -> None:
         limits = self._tree.limits
         observation = self._prompts.observation(
-            observation=observe(results, limits.max_observation_chars),
+            observation=observe_within(
+                results, limits.max_observation_chars, max_bytes=self.account.observation_room()
+            ),
             iteration=self.iteration,
             iterations=limits.max_iterations,
+            limits=describe_left(self.limits()),
         )
         self._history.say("user", observation)
 

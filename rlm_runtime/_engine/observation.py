@@ -6,9 +6,24 @@ from collections.abc import Sequence
 
 from rlm_runtime._excerpt import excerpt
 from rlm_runtime._sandbox.base import ExecutionResult
+from rlm_runtime._worst_case import text_bytes
 
 _CHARS_PER_BLOCK = 300
 _PENDING_CHARS = 2000
+_LEAST_CHARS = 100
+
+
+def observe_within(
+    results: Sequence[ExecutionResult], max_chars: int, *, max_bytes: int | None
+) -> str:
+    """Write down what `observe` does, cut further to what a limit leaves bytes for."""
+    text = observe(results, max_chars)
+    if max_bytes is None:
+        return text
+    while (size := text_bytes(text)) > max_bytes and max_chars > _LEAST_CHARS:
+        max_chars = max(_LEAST_CHARS, max_chars * max_bytes // (size + max_bytes // 8))
+        text = observe(results, max_chars)
+    return text
 
 
 def observe(results: Sequence[ExecutionResult], max_chars: int) -> str:
@@ -27,7 +42,7 @@ def observe(results: Sequence[ExecutionResult], max_chars: int) -> str:
             parts.append(f"Block {number}:")
         parts += _sections(result, allowance)
     if results[-1].pending:
-        names = excerpt(", ".join(results[-1].pending), _PENDING_CHARS)
+        names = excerpt(", ".join(results[-1].pending), min(_PENDING_CHARS, max_chars))
         parts.append(f"Still running, not awaited yet: {names}")
     return "\n\n".join(parts)
 

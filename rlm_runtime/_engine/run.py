@@ -15,6 +15,7 @@ import anyio
 import anyio.to_thread
 
 from rlm_runtime._describe import describe, preview
+from rlm_runtime._engine.bounds import limits_left
 from rlm_runtime._engine.calls import Calls
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.node import Node
@@ -38,7 +39,7 @@ from rlm_runtime._plain import to_plain
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.base import HostCalls, OpenSandbox, Sandbox, SubCall, SubCallError
 from rlm_runtime._types import Completion, Message, StopReason
-from rlm_runtime._usage import Ledger
+from rlm_runtime._usage import Account, Ledger
 
 _MAX_PROMPT_CHARS = 500_000
 
@@ -166,9 +167,7 @@ class Run:
         if depth == self.limits.max_depth or call.recursive is False:
             return await self._answer_plainly(node, llm, call)
         context = call.prompt if call.context is None else call.context
-        return await self._answer_by_node(
-            call.prompt, context, llm=llm, depth=depth, parent=node.number
-        )
+        return await self._answer_by_node(call.prompt, context, llm=llm, depth=depth, parent=node)
 
     def answered(self, node: Node) -> None:
         """Stop the clock when the root has its answer; what is left to do is ours."""
@@ -177,15 +176,9 @@ class Run:
 
     def limits_left(self, node: Node) -> dict[str, int | float | None]:
         """Tell what a node may still spend."""
-        seconds = self.limits.max_seconds
-        spent = time.monotonic() - self._started
-        return {
-            "calls": self.ledger.calls_left(node.depth),
-            "nodes": self.ledger.nodes_left(),
-            "seconds": None if seconds is None else max(0.0, seconds - spent),
-            "iterations": self.limits.max_iterations - node.iteration,
-            "depth": self.limits.max_depth - node.depth,
-        }
+        return limits_left(
+            node.account, self.ledger, self.limits, depth=node.depth, iteration=node.iteration
+        )
 
     async def _answer_in_time(self, query: str, context: object) -> object:
         with self._time:
@@ -200,13 +193,14 @@ class Run:
         )
 
     async def _answer_by_node(
-        self, query: str, context: object, *, llm: LLM, depth: int, parent: int | None
+        self, query: str, context: object, *, llm: LLM, depth: int, parent: Node | None
     ) -> object:
         number = self.ledger.start_node()
         async with self._sandboxes[depth]:
             node = Node(
                 self,
                 number=number,
+                account=self._account_for(parent),
                 depth=depth,
                 llm=llm,
                 query=query,
@@ -216,7 +210,7 @@ class Run:
             self.record(
                 NodeStarted(
                     node=node.number,
-                    parent=parent,
+                    parent=None if parent is None else parent.number,
                     depth=depth,
                     model=llm.name,
                     query=preview(query),
@@ -266,6 +260,11 @@ class Run:
             return f"{self._run}/{node.number}"
         begins = messages[0].content.encode("utf-8", "surrogatepass")
         return f"{self._run}/{hashlib.sha256(begins).hexdigest()[:12]}"
+
+    def _account_for(self, parent: Node | None) -> Account:
+        if parent is None:
+            return self.ledger.account
+        return parent.account.child(self.limits.max_node_share)
 
     def _partial(self) -> object:
         return None if self._root is None else self._root.partial

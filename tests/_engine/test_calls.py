@@ -8,6 +8,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
+from rlm_runtime._engine.call import Call
 from rlm_runtime._engine.calls import Calls
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.node import Node
@@ -28,7 +29,7 @@ from rlm_runtime._events import (
     NodeEnded,
 )
 from rlm_runtime._limits import Limits
-from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
+from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy
 from rlm_runtime._llm.scripted import ScriptedLLM
 from rlm_runtime._models import ModelInfo
@@ -283,13 +284,11 @@ class Tight(Calls):
 
     attempts = 1
 
-    async def _attempt(
-        self, node: Node, llm: LLM, messages: Sequence[Message], options: CallOptions
-    ) -> Completion:
+    async def _attempt(self, call: Call) -> Completion:
         if self.attempts == 0:
             raise LimitExceededError("It does not fit", stop_reason="max_cost")
         self.attempts -= 1
-        return await super()._attempt(node, llm, messages, options)
+        return await super()._attempt(call)
 
 
 async def test_an_attempt_that_does_not_fit_into_the_limits_ends_the_call() -> None:
@@ -297,7 +296,9 @@ async def test_an_attempt_that_does_not_fit_into_the_limits_ends_the_call() -> N
     model = Failing(cut())
     run = make_run(model).run
     calls = Tight(limits=run.limits, ledger=run.ledger, record=events.append, retries=QUICK)
-    node = Node(run, number=0, depth=0, llm=model, query="q", context="c")
+    node = Node(
+        run, number=0, account=run.ledger.account, depth=0, llm=model, query="q", context="c"
+    )
     with pytest.raises(LimitExceededError, match="It does not fit"):
         await calls.complete(node, model, [], iteration=None, options=NO_OPTIONS)
     assert len(model.asked_at) == 1

@@ -82,14 +82,19 @@ async def test_the_model_sees_output_and_error_of_its_code() -> None:
     played = await play({"root": [repl("x = 6\nprint(x * 7)\n1/0"), repl("await FINAL(x)")]})
     assert played.answer == 6
     assert played.told() == PROMPTS.observation(
-        observation="42\n\nerror:\nZeroDivisionError: division by zero", iteration=1, iterations=30
+        observation="42\n\nerror:\nZeroDivisionError: division by zero",
+        iteration=1,
+        iterations=30,
+        limits="Left: 999 calls.",
     )
 
 
 async def test_each_observation_is_of_its_own_iteration() -> None:
     replies = [repl("print(1)"), repl("print(2)"), repl("print(3)\nlose('It broke')"), END]
     played = await play({"root": replies})
-    assert played.told(2) == PROMPTS.observation(observation="2", iteration=2, iterations=30)
+    assert played.told(2) == PROMPTS.observation(
+        observation="2", iteration=2, iterations=30, limits="Left: 998 calls."
+    )
     told = played.told(3)
     assert told.startswith("Output of reply 3 of 30:\n\n3\n\nerror:\nIt broke\n")
 
@@ -341,7 +346,14 @@ async def test_the_node_s_limits_are_what_is_left() -> None:
     assert isinstance(played.answer, dict)
     seconds = played.answer.pop("seconds")
     assert 90 < seconds < 100
-    assert played.answer == {"calls": 9, "nodes": 4, "iterations": 3, "depth": 3}
+    assert played.answer == {
+        "calls": 9,
+        "tokens": None,
+        "cost": None,
+        "nodes": 4,
+        "iterations": 3,
+        "depth": 3,
+    }
 
 
 @pytest.mark.parametrize(
