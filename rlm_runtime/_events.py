@@ -130,6 +130,20 @@ class ModelReplied(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorstCaseExceeded(Event):
+    """The endpoint counted more for an attempt than it was allowed to; it counts all the same."""
+
+    node: int
+    call: int
+    model: str
+    allowed_tokens: int
+    """Of prompt and reply, as was set aside for them."""
+    tokens: int
+    cost: float | None
+    kind: Literal["worst_case_exceeded"] = "worst_case_exceeded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFailed(Event):
     """A model call failed for good."""
 
@@ -215,6 +229,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "model_requested": ModelRequested,
     "model_attempt_failed": ModelAttemptFailed,
     "model_replied": ModelReplied,
+    "worst_case_exceeded": WorstCaseExceeded,
     "model_failed": ModelFailed,
     "code_started": CodeStarted,
     "code_executed": CodeExecuted,

@@ -31,6 +31,8 @@ class Reservation:
         self.completion_tokens: int | None = None
         """The most tokens that the reply may have; None where no limit bounds it."""
         self.used: Usage | None = None
+        self.is_exceeded = False
+        """Whether more was used than was set aside, as the endpoint says; known after the block."""
         self._account = account
         self._worst = worst
 
@@ -63,8 +65,6 @@ class Ledger:
     def __init__(self, limits: Limits) -> None:
         self.account = Account.root(limits)
         """The root's; what limits it limits the run."""
-        self.exceeded = 0
-        """Attempts that used more than their worst case, by what their endpoint says."""
         self._limits = limits
         self._started = time.monotonic()
         self._spent = Usage()
@@ -171,25 +171,20 @@ class Ledger:
             account.longest_seconds = max(account.longest_seconds, seconds)
             if lost:
                 reservation.used = _estimate(worst, reservation.completion_tokens, seconds)
-            self._settle(account, reservation.used, granted, worst, lost=lost)
+            self._enter(reservation.used)
+            if granted is not None:
+                reservation.is_exceeded = account.settle(
+                    granted, reservation.used, worst.price, lost=lost
+                )
+                self._serve_waiters()
 
-    def _settle(
-        self,
-        account: Account,
-        usage: Usage | None,
-        granted: Granted | None,
-        worst: WorstCase,
-        *,
-        lost: bool,
-    ) -> None:
-        if usage is not None:
-            known = usage.cost is not None and math.isfinite(usage.cost)
-            usage = usage if known else replace(usage, cost=None)
-            self._spent += usage
-            self._money += money(usage.cost or 0.0)
-        if granted is not None:
-            self.exceeded += account.settle(granted, usage, worst.price, lost=lost)
-            self._serve_waiters()
+    def _enter(self, usage: Usage | None) -> None:
+        if usage is None:
+            return
+        if usage.cost is not None and not math.isfinite(usage.cost):
+            usage = replace(usage, cost=None)
+        self._spent += usage
+        self._money += money(usage.cost or 0.0)
 
     async def _wait_for_room(self, account: Account, worst: WorstCase) -> Granted:
         waiter = _Waiter(account, worst, anyio.Event())

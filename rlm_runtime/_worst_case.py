@@ -5,6 +5,7 @@ Money is counted in whole trillionths of a dollar, so that no sum of it drifts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal
@@ -72,7 +73,7 @@ def used(kind: Kind, usage: Usage, price: Price | None) -> int:
     if kind == "max_tokens":
         return max(0, usage.prompt_tokens) + max(0, usage.completion_tokens)
     cost = usage.cost
-    if cost is None:
+    if cost is None or not math.isfinite(cost):
         cost = 0.0 if price is None else price.cost(usage)
     return max(0, money(cost))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rlm_runtime._account import Account
@@ -40,6 +40,8 @@ def test_no_usage_costs_more_than_its_worst_case(
         completion_tokens=reply,
         cost=None,
     )
+    # A float tells trillionths apart up to a call that costs a thousand dollars
+    assume(price.cost(usage) < 1000)
     assert used("max_cost", usage, price) == money(price.cost(usage))
     assert used("max_cost", usage, price) <= rates("max_cost", price).amount(tokens, reply)
 

@@ -22,6 +22,7 @@ from rlm_runtime._events import (
     NodeStarted,
     SandboxLost,
     TraceFailed,
+    WorstCaseExceeded,
 )
 
 _SECONDS_PER_FRAME = 0.1
@@ -102,7 +103,7 @@ class LiveLine:
     def show(self, event: Event) -> None:
         """Add the event to the sums; what is lost for good gets a line that stays."""
         self._tally.add(event)
-        if isinstance(event, TraceFailed) and (line := describe_event(event)):
+        if isinstance(event, TraceFailed | WorstCaseExceeded) and (line := describe_event(event)):
             self.note(line)
 
     def note(self, line: str) -> None:
@@ -126,7 +127,9 @@ class LiveLine:
     def _line(self) -> str:
         nodes = self._tally.nodes_running
         done = self._tally.nodes - nodes
-        spent = describe_spending(self._tally.usage, time.monotonic() - self._started)
+        spent = describe_spending(
+            self._tally.usage, time.monotonic() - self._started, max_cost=self._tally.max_cost
+        )
         line = f"{next(self._spinner)} {count(nodes, 'node')} running, {done:,} done, {spent}"
         line += self._waiting()
         # A line as wide as the terminal would wrap, and a wrapped line cannot be cleared
@@ -155,6 +158,11 @@ def describe_event(event: Event) -> str | None:
             )
         case ModelFailed():
             return f"node {event.node}: a model call failed: {one_line(event.error)}"
+        case WorstCaseExceeded():
+            return (
+                f"rlm: warning: {printable(event.model)} counted {event.tokens:,} tokens where"
+                f" {event.allowed_tokens:,} were allowed; limits cannot hold it to less"
+            )
         case SandboxLost():
             return f"node {event.node}: the sandbox is lost: {one_line(event.reason)}"
         case TraceFailed():

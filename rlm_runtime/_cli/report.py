@@ -38,6 +38,8 @@ class Report:
     seconds: float
     trace: Path | None
     error: str | None
+    max_cost: float | None = None
+    """What it may cost."""
 
     def as_json(self) -> dict[str, object]:
         """Give the object that `--json` prints."""
@@ -54,7 +56,7 @@ class Report:
 
     def summary(self) -> str:
         """Say what the run took, in one line."""
-        spent = describe_spending(self.usage, self.seconds)
+        spent = describe_spending(self.usage, self.seconds, max_cost=self.max_cost)
         trace = "no trace" if self.trace is None else f"trace {self.trace}"
         return f"{count(self.nodes, 'node')}, {spent}, {trace}"
 
@@ -78,6 +80,7 @@ def make_report(outcome: Outcome, trace: Path | None) -> Report:
             seconds=result.seconds,
             trace=result.trace_path,
             error=None,
+            max_cost=tally.max_cost,
         )
     known = error if isinstance(error, RLMError) else RLMError()
     return Report(
@@ -90,6 +93,7 @@ def make_report(outcome: Outcome, trace: Path | None) -> Report:
         seconds=tally.seconds,
         trace=known.trace_path or trace,
         error=f"{error}" if error and not outcome.signum else "Interrupted",
+        max_cost=tally.max_cost,
     )
 
 

@@ -26,6 +26,7 @@ class Tally:
     """The run's id, once it began."""
     query: str = ""
     model: str = ""
+    max_cost: float | None = None
     started: float | None = None
     """Seconds since the epoch."""
     nodes: int = 0
@@ -54,6 +55,9 @@ class Tally:
             case RunStarted():
                 self.run, self.query, self.model = event.run, event.query, event.model
                 self.started = event.time
+                limit: object = event.limits.get("max_cost")
+                # A trace may come from an earlier version, or from anywhere
+                self.max_cost = limit if isinstance(limit, int | float) else None
             case NodeStarted():
                 self.nodes += 1
                 self.nodes_running += 1
@@ -78,9 +82,11 @@ class Tally:
                 self.seconds = event.seconds
 
 
-def describe_spending(usage: Usage, seconds: float) -> str:
-    """Say what was spent, in one line."""
+def describe_spending(usage: Usage, seconds: float, *, max_cost: float | None = None) -> str:
+    """Say what was spent, in one line, and what the cost may be."""
     cost = "cost unknown" if usage.cost is None else f"${usage.cost:.4f}"
+    if max_cost is not None:
+        cost = f"{cost} of ${max_cost:g}"
     tokens = usage.prompt_tokens + usage.completion_tokens
     return f"{count(usage.calls, 'call')}, {count(tokens, 'token')}, {cost}, {seconds:.1f} s"
 

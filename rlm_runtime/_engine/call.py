@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from rlm_runtime._account import Account
 from rlm_runtime._engine.node import Node
 from rlm_runtime._errors import ModelError
-from rlm_runtime._events import ModelAttemptFailed, ModelFailed, ModelReplied
+from rlm_runtime._events import ModelAttemptFailed, ModelFailed, ModelReplied, WorstCaseExceeded
 from rlm_runtime._llm.base import LLM, CallOptions
-from rlm_runtime._types import Completion, Message
+from rlm_runtime._types import Completion, Message, Usage
 from rlm_runtime._worst_case import WorstCase
 
 
@@ -59,6 +59,17 @@ class Call:
             seconds=seconds,
             seconds_to_first_token=completion.seconds_to_first_token,
             attempts=self.attempts,
+        )
+
+    def exceeded(self, usage: Usage, completion_tokens: int) -> WorstCaseExceeded:
+        """Tell that the endpoint counted more than was set aside for an attempt."""
+        return WorstCaseExceeded(
+            node=self.node.number,
+            call=self.number,
+            model=self.llm.name,
+            allowed_tokens=self.worst.prompt_tokens + completion_tokens,
+            tokens=usage.prompt_tokens + usage.completion_tokens,
+            cost=usage.cost,
         )
 
     def attempt_failed(

@@ -163,6 +163,8 @@ class Calls:
                 reservation.settle(exc.spent)
                 raise
             reservation.settle(completion.usage, reply=completion.text)
+        if reservation.is_exceeded:
+            self._record(call.exceeded(completion.usage, reservation.completion_tokens or 0))
         return completion
 
     def _is_last_reply(self, node: Node, worst: WorstCase) -> bool:

@@ -64,6 +64,15 @@ def test_answer_goes_to_stdout(
     assert printed(answered(answer), capfdbinary) == (0, out)
 
 
+def test_the_summary_shows_the_cost_against_its_limit() -> None:
+    outcome = ended(LimitExceededError("x", stop_reason="max_cost"), stop_reason="max_cost")
+    outcome.tally.max_cost = 0.5
+    assert "$0.5000 of $0.5, " in make_report(outcome, None).summary()
+    outcome = answered(1)
+    outcome.tally.max_cost = 0.5
+    assert "cost unknown of $0.5, " in make_report(outcome, None).summary()
+
+
 LIMIT = LimitExceededError("Cannot go on", stop_reason="max_calls", partial=[1])
 
 
@@ -72,6 +81,8 @@ LIMIT = LimitExceededError("Cannot go on", stop_reason="max_calls", partial=[1])
     [
         (ended(LIMIT), 30, b"[1]\n"),
         (ended(LimitExceededError("x", stop_reason="max_calls")), 30, b""),
+        (ended(LimitExceededError("x", stop_reason="max_cost", partial="p")), 30, b"p\n"),
+        (ended(LimitExceededError("x", stop_reason="max_tokens", partial="p")), 30, b"p\n"),
         (ended(signum=signal.SIGINT), 130, b"so far\n"),
         (ended(signum=signal.SIGTERM), 143, b"so far\n"),
         (ended(ModelError("x"), signum=signal.SIGINT), 130, b"so far\n"),

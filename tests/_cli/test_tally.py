@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from rlm_runtime._cli.tally import Tally, count, describe_spending
@@ -15,6 +18,7 @@ from tests._cli.events import (
     node_started,
     replied,
     requested,
+    run_started,
 )
 
 
@@ -85,6 +89,20 @@ def test_calls_wait_until_they_are_answered_or_end() -> None:
 )
 def test_spending_in_one_line(usage: Usage, expected: str) -> None:
     assert describe_spending(usage, 1.23) == expected
+
+
+def test_spending_is_shown_against_what_it_may_be() -> None:
+    told = describe_spending(Usage(cost=0.031), 1.0, max_cost=0.05)
+    assert told == "0 calls, 0 tokens, $0.0310 of $0.05, 1.0 s"
+    told = describe_spending(Usage(cost=None), 1.0, max_cost=2)
+    assert told == "0 calls, 0 tokens, cost unknown of $2, 1.0 s"
+
+
+@pytest.mark.parametrize(("limit", "told"), [(0.05, 0.05), (3, 3), (None, None), ("x", None)])
+def test_the_limit_is_the_run_s(limit: Any, told: float | None) -> None:
+    started = replace(run_started(), limits={"max_cost": limit})
+    assert tally_of(started).max_cost == told
+    assert tally_of(run_started()).max_cost is None
 
 
 def test_count_knows_the_plural() -> None:

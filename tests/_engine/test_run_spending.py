@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from rlm_runtime._errors import ConfigError, LimitExceededError, ModelUnavailableError
-from rlm_runtime._events import ModelFailed, ModelRequested, NodeEnded, RunEnded
+from rlm_runtime._events import ModelFailed, ModelRequested, NodeEnded, RunEnded, WorstCaseExceeded
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
 from rlm_runtime._prompts import Prompts
@@ -183,7 +183,8 @@ async def test_an_endpoint_that_counts_more_than_it_was_allowed_ends_the_run_by_
 
     played = await play(Lying(many), limits=Limits(max_tokens=100_000, max_cost=1.0))
     assert isinstance(played.error, LimitExceededError)
-    assert played.run.ledger.exceeded == 1
+    (event,) = played.of(WorstCaseExceeded)
+    assert event.tokens == 10**7 and event.cost == 99.0 and event.allowed_tokens < 100_000
     assert played.run.ledger.usage.cost == 99.0
 
 

@@ -112,6 +112,18 @@ async def test_a_limit_ends_with_30_and_prints_the_partial_answer(tmp_path: Path
     assert "max_iterations is 2" in err and "hint: --max-iterations raises this limit" in err
 
 
+async def test_tokens_that_run_out_end_with_30_and_print_the_partial_answer(
+    tmp_path: Path,
+) -> None:
+    async with open_loopback_server(lambda messages: "About 7.\n" + repl("x = 7")) as server:
+        args = ("-p", "q", "-m", "m", "--base-url", server.base_url, "--max-tokens", "20000")
+        status, out, err = await rlm(tmp_path, *args)
+        billed = server.stats.billed_prompt_tokens + server.stats.billed_completion_tokens
+    assert (status, out) == (30, "About 7.\n")
+    assert billed <= 20_000
+    assert "max_tokens is 20,000" in err and "hint: --max-tokens raises this limit" in err
+
+
 def code_started(events: Sequence[Event]) -> int:
     return sum(isinstance(event, CodeStarted) for event in events)
 
