@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
-from urllib.parse import urlsplit
 
 from rlm_runtime._types import Message
 
@@ -15,17 +14,16 @@ _OPENROUTER = "openrouter.ai"
 _MARK: Mapping[str, str] = {"type": "ephemeral"}
 
 
-def style_of(name: str, base_url: str | None) -> CacheStyle:
+def style_of(name: str, host: str | None) -> CacheStyle:
     """Tell how a model wants its prompt marked.
 
     Args:
         name: The model's name, as litellm names it, or as the endpoint does.
-        base_url: The OpenAI-compatible endpoint; None where litellm serves the model. What an
+        host: Where the OpenAI-compatible endpoint is; None where litellm serves the model. What an
             endpoint does not know it may refuse, so only OpenRouter's gets marks.
     """
     if "claude" not in name.lower():
         return "none"
-    host = None if base_url is None else urlsplit(base_url).hostname or ""
     marked = host is None or host == _OPENROUTER or host.endswith(f".{_OPENROUTER}")
     return "anthropic" if marked else "none"
 

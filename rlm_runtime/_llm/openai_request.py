@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from rlm_runtime._errors import ConfigError
 from rlm_runtime._llm.base import CallOptions
+from rlm_runtime._llm.caching import cached_messages, style_of
 from rlm_runtime._models import Model, ModelInfo
 from rlm_runtime._types import Message
 
@@ -30,6 +31,7 @@ class RequestEncoder:
     def __init__(self, model: Model, info: ModelInfo, *, host: str) -> None:
         self._structured_output = info.structured_output
         self._takes_cache_key = host == _OPENAI or host.endswith("." + _OPENAI)
+        self._cache_style = style_of(model.name, host)
         self._settings = _settings(model, host)
         caps = {name: self._settings.pop(name) for name in _CAPS if name in self._settings}
         takes_first = self._takes_cache_key or host.endswith(_AZURE)
@@ -42,7 +44,7 @@ class RequestEncoder:
         """Make the body of one request."""
         body: dict[str, object] = {
             "model": self._settings["model"],
-            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "messages": cached_messages(messages, self._cache_style),
             "stream": True,
             "stream_options": {"include_usage": True},
             **self._settings,
