@@ -7,24 +7,26 @@ paid from an allowance, which keeps hostile replies linear.
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-_PYTHON = ("repl", "python", "py")
-_OPENING = re.compile(
-    r"(?P<indent>[ \t]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)?)(?P<mark>`{3,}+|~{3,}+)(?P<info>.*+)",
-    re.DOTALL,
+from rlm_runtime._answer_text import canonical_call
+from rlm_runtime._channels import read_channels
+from rlm_runtime._fences import THOUGHT, Fence, Python, dedent, indent_of, opening_fence
+from rlm_runtime._tool_calls import OPENING, read_json_call, read_tool_call
+
+_CALLS = ("json", "tool_call", "")
+_SPAN_OR_TAG = re.compile(
+    rf"(?P<span>(?<!`)(?P<mark>`++)[^`]++(?P=mark)(?!`))|(?P<thought>{THOUGHT})|{OPENING.pattern}"
 )
-_CODE_SPAN_OR_TAG = re.compile(r"(?<!`)(`++)[^`]++\1(?!`)|</?think>")
-_TAG_LINE = re.compile(r"[ \t]*+</?think>")
+_CODE_TAG = re.compile(
+    r"[ \t]*+<(repl|python|ipython|code|execute|execute_python|execute_ipython|tool_code)>"
+)
+_END_TOKENS = (
+    *("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|endoftext|>", "<|return|>"),
+    *("</s>", "<end_of_turn>", "<｜end▁of▁sentence｜>", "<end_code>"),
+)
 _CALL = re.compile(r"FINAL(?:_VAR)?\(")
-_TOKEN = re.compile(r"#|'''|\"\"\"|['\"]|[(\[{]+|[)\]}]+")
-_STRING_END = {
-    quote: re.compile(rf"(?:[^\\]|\\.)*?{quote}", re.DOTALL) for quote in ("'", '"', "'''", '"""')
-}
 # Running Python's parser once takes as long as reading so many characters
 _TRY_COST = 200
 
@@ -38,78 +40,27 @@ class Reply:
     final: str | None = None
     """A call of FINAL or FINAL_VAR that was written as text, where no code runs."""
     prose: str = ""
-    """The model's own words, outside of code and `<think>`."""
+    """The model's own words, outside of code and thoughts."""
+    has_thoughts: bool = False
+    """Whether there were thoughts, such as those in `<think>`."""
+    has_tool_call: bool = False
+    """Whether it calls a tool, in any form; the code in such a call is among the blocks."""
 
 
 def parse_reply(text: str) -> Reply:
     """Take a reply apart; any text is a reply, if only of prose."""
-    return _Reader(text).read()
+    return _Reader(_without_end_tokens(read_channels(text))).read()
 
 
-@dataclass(frozen=True, slots=True)
-class _Fence:
-    """An opening fence."""
-
-    indent: int
-    mark: str
-    language: str
-    """The first word of the info string in lower case; empty for a bare fence."""
-
-    @property
-    def is_code(self) -> bool:
-        return not self.language or self.language in _PYTHON
-
-    def is_closed_by(self, line: str) -> bool:
-        line = line.strip(" \t")
-        return len(line) >= len(self.mark) and not line.strip(self.mark[0])
-
-    def is_cut_short_by(self, line: str) -> bool:
-        """Tell a line that shows that the closing fence was forgotten, being no Python at all."""
-        if self.language in _PYTHON and _TAG_LINE.match(line):
-            return True
-        other = _opening_fence(line)
-        return other is not None and other.language in _PYTHON and other.mark.startswith(self.mark)
-
-
-def _opening_fence(line: str) -> _Fence | None:
-    found = _OPENING.fullmatch(line)
-    if found is None or (found["mark"][0] == "`" and "`" in found["info"]):
-        return None
-    language = "".join(found["info"].split(maxsplit=1)[:1])
-    return _Fence(len(found["indent"]), found["mark"], language.lower())
-
-
-class _Python:
-    """Python source, fed line by line: is a string open, and how deep are the brackets?"""
-
-    def __init__(self) -> None:
-        self.quote = ""
-        """What ends the string that is open, if one is."""
-        self.depth = 0
-
-    def feed(self, line: str) -> None:
-        at = 0
-        while at <= len(line):
-            if self.quote:
-                end = _STRING_END[self.quote].match(line, at)
-                if end is None:
-                    self._end_line(line)
-                    return
-                self.quote, at = "", end.end()
-                continue
-            token = _TOKEN.search(line, at)
-            if token is None or token[0] == "#":
-                return
-            at = token.end()
-            if token[0][0] in "'\"":
-                self.quote = token[0]
-            else:
-                self.depth += len(token[0]) if token[0][0] in "([{" else -len(token[0])
-
-    def _end_line(self, line: str) -> None:
-        continued = (len(line) - len(line.rstrip("\\"))) % 2
-        if len(self.quote) == 1 and not continued:
-            self.quote = ""
+def _without_end_tokens(text: str) -> str:
+    # As often as it was seen; a flood of them is just text
+    for _ in range(3):
+        end = text.rstrip()
+        token = next((one for one in _END_TOKENS if end.endswith(one)), None)
+        if token is None:
+            break
+        text = end.removesuffix(token)
+    return text
 
 
 class _Reader:
@@ -118,9 +69,12 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._lines = text.replace("\r\n", "\n").split("\n")
         self._at = 0
-        self._thinking = False
+        self._thinking = ""
+        """What ends the thought that is open, if one is."""
+        self._has_thoughts = False
+        self._has_tool_call = False
         self._allowance = 2 * len(text) + 100_000
-        self._code: list[tuple[_Fence, str]] = []
+        self._code: list[tuple[Fence, str]] = []
         self._calls: list[tuple[int, str]] = []
         self._prose: list[str] = []
 
@@ -129,8 +83,12 @@ class _Reader:
             if not self._thinking and self._take_code():
                 continue
             line = self._lines[self._at]
-            shown = self._lines[self._at] = self._without_thoughts(line)
-            if shown == line or self._thinking or not self._take_code():
+            shown, rest = self._without_thoughts(line)
+            self._lines[self._at] = shown
+            if rest:
+                self._prose.append(shown)
+                self._lines[self._at] = rest
+            elif shown == line or self._thinking or not self._take_code():
                 self._prose.append(shown)
                 self._at += 1
         return self._reply()
@@ -146,27 +104,48 @@ class _Reader:
         if self._calls and not blocks:
             place, final = self._calls[0]
             del self._prose[place]
-        return Reply(blocks=blocks, final=final, prose="\n".join(self._prose).strip())
+        prose = "\n".join(self._prose).strip()
+        if not blocks and final is None and (call := read_json_call(prose)):
+            self._has_tool_call = True
+            blocks, prose = call.codes, "" if call.codes else prose
+        return Reply(
+            blocks=blocks,
+            final=final,
+            prose=prose,
+            has_thoughts=self._has_thoughts,
+            has_tool_call=self._has_tool_call,
+        )
 
-    def _without_thoughts(self, line: str) -> str:
-        """Cut thoughts out of a line of prose; the end of one that never began ends all before."""
+    def _without_thoughts(self, line: str) -> tuple[str, str]:
+        """Cut thoughts out of a line of prose; the end of one that never began ends all before.
+
+        A tool call in the line ends it; the second part is the rest, which begins with the call.
+        """
         shown: list[str] = []
         at = 0
         while True:
             if self._thinking:
-                end = line.find("</think>", at)
+                end = line.find(self._thinking, at)
                 if end < 0:
-                    return "".join(shown)
-                self._thinking, at = False, end + len("</think>")
-            found = _CODE_SPAN_OR_TAG.search(line, at)
+                    return "".join(shown), ""
+                self._thinking, at = "", end + len(self._thinking)
+            found = _SPAN_OR_TAG.search(line, at)
             if found is None:
-                return "".join([*shown, line[at:]])
-            if found[0] == "</think>":
-                shown.clear()
-                self._forget()
+                return "".join([*shown, line[at:]]), ""
+            tag = found["thought"]
+            if tag is None:
+                is_call = found["span"] is None and self._allowance >= 0
+                if is_call:
+                    return "".join([*shown, line[at : found.start()]]), line[found.start() :]
+                shown.append(line[at : found.end()])
             else:
-                self._thinking = found[0] == "<think>"
-                shown.append(line[at : found.start() if self._thinking else found.end()])
+                self._has_thoughts = True
+                if tag[1] == "/":
+                    shown.clear()
+                    self._forget()
+                else:
+                    self._thinking = f"{tag[0]}/{tag[1:]}"
+                    shown.append(line[at : found.start()])
             at = found.end()
 
     def _forget(self) -> None:
@@ -175,27 +154,91 @@ class _Reader:
         self._prose.clear()
 
     def _take_code(self) -> bool:
-        return self._take_fence() or self._take_call()
+        return self._take_fence() or self._take_tag() or self._take_tool_call() or self._take_call()
 
     def _take_fence(self) -> bool:
         """Take the fence that opens here, if one does."""
         opening = self._at
-        fence = _opening_fence(self._lines[opening])
+        fence = opening_fence(self._lines[opening])
         if fence is None:
             return False
         end, self._at = self._find_end(fence, opening + 1)
+        body = dedent(self._lines[opening + 1 : end], fence.indent)
+        if self._take_json(fence, body):
+            return True
         if fence.is_code:
-            self._code.append((fence, _dedent(self._lines[opening + 1 : end], fence.indent)))
+            self._code.append((fence, body))
         else:
             self._prose += self._lines[opening : self._at]
         return True
 
-    def _find_end(self, fence: _Fence, start: int) -> tuple[int, int]:
+    def _take_json(self, fence: Fence, body: str) -> bool:
+        """Take the code of a tool call that is all that a fence holds."""
+        if fence.language not in _CALLS or not self._afford(_TRY_COST):
+            return False
+        call = read_json_call(body)
+        self._has_tool_call |= call is not None
+        codes = call.codes if call else ()
+        self._code += [(fence, code) for code in codes]
+        return bool(codes)
+
+    def _take_tag(self) -> bool:
+        """Take the code between tags that opens here, if there is some."""
+        opening = self._at
+        found = _CODE_TAG.match(self._lines[opening])
+        if found is None:
+            return False
+        first = self._lines[opening][found.end() :]
+        end, code = self._find_tag_end(f"</{found[1]}>", first)
+        alone = not first.strip()
+        inner = next((line for line in code if line.strip()), "")
+        # What follows an open tag in its line may be prose, and a fence in it is read by itself
+        if (end is None and not alone) or opening_fence(inner) is not None:
+            return False
+        self._at = len(self._lines) if end is None else end + 1
+        fence = Fence(indent_of(inner) if alone else 0, "", "repl" if "repl" in found[1] else "")
+        self._code.append((fence, dedent(code[1:] if alone else code, fence.indent).strip("\n")))
+        return True
+
+    def _find_tag_end(self, closing: str, first: str) -> tuple[int | None, list[str]]:
+        """Find the line that a closing tag ends, if one does, and the lines of code before it."""
+        python = Python()
+        code: list[str] = []
+        for at in range(self._at, len(self._lines)):
+            line = first if at == self._at else self._lines[at]
+            if not self._afford(len(line) + 1):
+                return None, [first]
+            body, found, rest = line.rpartition(closing)
+            ends = bool(found) and not rest.strip()
+            python.feed(body if ends else line)
+            if ends and not python.quote:
+                return at, [*code, body]
+            code.append(line)
+        return None, code
+
+    def _take_tool_call(self) -> bool:
+        """Take the tool call that starts here, if one does; what follows it is read on."""
+        line = self._lines[self._at]
+        start = indent_of(line)
+        if self._allowance < 0 or OPENING.match(line, start) is None:
+            return False
+        text = "\n".join([line[start:], *self._lines[self._at + 1 :]])
+        if not self._afford(len(text)):
+            return False
+        self._has_tool_call = True
+        call = read_tool_call(text)
+        self._code += [(Fence(0, "", ""), code.strip("\n")) for code in call.codes]
+        self._at += text.count("\n", 0, call.end)
+        newline = text.find("\n", call.end)
+        self._lines[self._at] = text[call.end : len(text) if newline < 0 else newline]
+        return True
+
+    def _find_end(self, fence: Fence, start: int) -> tuple[int, int]:
         """Find the line that ends a fence, and the line after which to read on.
 
         Where a string is never closed, the first line that looked like the end is the end.
         """
-        python = _Python()
+        python = Python()
         looked_like_end: int | None = None
         for at in range(start, len(self._lines)):
             line = self._lines[at]
@@ -218,7 +261,7 @@ class _Reader:
         """Take the call of FINAL that starts here, if a valid one does, over all its lines."""
         if not _CALL.match(self._lines[self._at]):
             return False
-        python = _Python()
+        python = Python()
         for end in range(self._at, len(self._lines)):
             if not self._afford(len(self._lines[end]) + 1):
                 return False
@@ -226,7 +269,7 @@ class _Reader:
             if python.depth <= 0 and not python.quote:
                 break
         source = "\n".join(self._lines[self._at : end + 1])
-        call = _canonical_call(source) if self._afford(_TRY_COST) else None
+        call = canonical_call(source) if self._afford(_TRY_COST) else None
         if call is None:
             return False
         self._calls.append((len(self._prose), call))
@@ -237,45 +280,3 @@ class _Reader:
     def _afford(self, cost: int) -> bool:
         self._allowance -= cost
         return self._allowance >= 0
-
-
-def _dedent(lines: Sequence[str], indent: int) -> str:
-    """Join lines of code, without the fence's indentation as far as the code has it."""
-    first = next((line for line in lines if line.strip()), "")
-    width = min(indent, _indent_of(first))
-    return "\n".join(line[min(width, _indent_of(line)) :] for line in lines).rstrip()
-
-
-def _indent_of(line: str) -> int:
-    return len(line) - len(line.lstrip(" \t"))
-
-
-def _canonical_call(source: str) -> str | None:
-    """Rebuild a call of FINAL or FINAL_VAR from its syntax tree, if `source` is just that.
-
-    Nothing but a literal or a name gets through, so nothing else can ride along.
-    """
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            call = ast.parse(source, mode="eval").body
-        match call:
-            case ast.Call(func=ast.Name(id="FINAL"), args=[value], keywords=[]):
-                if not isinstance(value, ast.Name):
-                    _check_literal(value)
-                return ast.unparse(call)
-            case ast.Call(
-                func=ast.Name(id="FINAL_VAR"),
-                args=[ast.Name(id=name) | ast.Constant(value=str(name))],
-                keywords=[],
-            ) if name.isidentifier():
-                return f"FINAL_VAR({name!r})"
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
-        return None
-    return None
-
-
-def _check_literal(value: ast.expr) -> None:
-    """Raise ValueError or TypeError unless the expression is a literal of data."""
-    ast.literal_eval(value)
-    if any(isinstance(n, ast.Constant) and n.value is Ellipsis for n in ast.walk(value)):
-        raise ValueError("Cannot take ... as an answer: it is no data")
