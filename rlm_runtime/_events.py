@@ -81,7 +81,8 @@ class ModelRequested(Event):
     iteration: int | None
     """The node's iteration; None for a plain completion that the node's code asked for."""
     messages: tuple[dict[str, str], ...]
-    """Messages that earlier requests of this node's history did not hold yet."""
+    """Messages that earlier requests of this node's history did not hold yet; all of them after a
+    `history_trimmed`."""
     kind: Literal["model_requested"] = "model_requested"
 
 
@@ -154,6 +155,21 @@ class ModelFailed(Event):
     """Of the whole call."""
     attempts: int = 1
     kind: Literal["model_failed"] = "model_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryTrimmed(Event):
+    """Older messages of a node were left out; its next request holds the whole history anew."""
+
+    node: int
+    iteration: int
+    messages: int
+    """How many messages were left out."""
+    characters: int
+    """How much shorter the history is for that."""
+    exceeded: bool
+    """Whether the model had found it too long, and not we ahead of it."""
+    kind: Literal["history_trimmed"] = "history_trimmed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +247,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "model_replied": ModelReplied,
     "worst_case_exceeded": WorstCaseExceeded,
     "model_failed": ModelFailed,
+    "history_trimmed": HistoryTrimmed,
     "code_started": CodeStarted,
     "code_executed": CodeExecuted,
     "node_ended": NodeEnded,

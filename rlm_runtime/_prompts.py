@@ -14,6 +14,9 @@ from rlm_runtime._paths import data_dir
 SubCalls = Literal["nodes", "completions", "none"]
 """What `llm_query` starts: child nodes, plain completions, or nothing, as it is not there."""
 
+Reminder = Literal["no_code", "cut", "empty", "filtered", "thoughts", "tool_call"]
+"""What was wrong with a reply that ran nothing."""
+
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "system.md": frozenset({"packages", "tools", "sub_calls", "family", "max_observation_chars"}),
     "sub_calls_nodes.md": frozenset({"models", "family"}),
@@ -29,6 +32,14 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "reminder.md": frozenset(),
     "direct.md": frozenset(),
     "direct_first.md": frozenset({"query", "context"}),
+    "reminder_cut.md": frozenset({"tokens"}),
+    "reminder_empty.md": frozenset(),
+    "reminder_filtered.md": frozenset(),
+    "reminder_thoughts.md": frozenset(),
+    "reminder_tool_call.md": frozenset(),
+    "repetition.md": frozenset(),
+    "trimmed.md": frozenset(),
+    "trimmed_message.md": frozenset({"characters", "what", "reply"}),
 }
 """Every template, and the placeholders that it may use."""
 
@@ -113,9 +124,25 @@ class Prompts:
         """Render what is added to an observation when one reply is left."""
         return self._render("last_iteration.md")
 
-    def reminder(self) -> str:
-        """Render the answer to a reply that had neither code nor an answer."""
-        return self._render("reminder.md")
+    def reminder(self, kind: Reminder = "no_code", *, tokens: int = 0) -> str:
+        """Render the answer to a reply that ran nothing; `tokens` is the length of one cut off."""
+        if kind == "no_code":
+            return self._render("reminder.md")
+        return self._render(f"reminder_{kind}.md", tokens=tokens)
+
+    def repetition(self) -> str:
+        """Render what is added to an observation when an iteration was the same three times."""
+        return self._render("repetition.md")
+
+    def trimmed(self) -> str:
+        """Render what is added to the newest message when older ones were left out."""
+        return self._render("trimmed.md")
+
+    def trimmed_message(self, *, characters: int, what: str, reply: int) -> str:
+        """Render what takes the place of a message that was left out."""
+        return self._render(
+            "trimmed_message.md", characters=f"{characters:,}", what=what, reply=reply
+        )
 
     def direct(self) -> str:
         """Render the system prompt of a run that is one completion."""

@@ -38,6 +38,14 @@ RENDER: dict[str, Callable[[Prompts], str]] = {
     "reminder.md": Prompts.reminder,
     "direct.md": Prompts.direct,
     "direct_first.md": lambda p: p.direct_first(query="q", context="c"),
+    "reminder_cut.md": lambda p: p.reminder("cut", tokens=9),
+    "reminder_empty.md": lambda p: p.reminder("empty"),
+    "reminder_filtered.md": lambda p: p.reminder("filtered"),
+    "reminder_thoughts.md": lambda p: p.reminder("thoughts"),
+    "reminder_tool_call.md": lambda p: p.reminder("tool_call"),
+    "repetition.md": Prompts.repetition,
+    "trimmed.md": Prompts.trimmed,
+    "trimmed_message.md": lambda p: p.trimmed_message(characters=1, what="your reply", reply=2),
 }
 
 SYSTEM_PARTS = {
@@ -282,7 +290,7 @@ def test_a_broken_file_of_a_family_is_an_error_that_names_it(tmp_path: Path) -> 
         Prompts.load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["first.md", "iteration.md", "last_iteration.md", "reminder.md"])
+@pytest.mark.parametrize("name", sorted(RENDER.keys() - SYSTEM_PARTS - {"leaf.md"}))
 def test_a_message_that_a_model_repeats_is_neither_code_nor_answer(name: str) -> None:
     reply = parse_reply(RENDER[name](Prompts.load()))
     assert (reply.blocks, reply.final) == ((), None)

@@ -21,6 +21,7 @@ from rlm_runtime._events import (
     CodeExecuted,
     CodeStarted,
     Event,
+    HistoryTrimmed,
     ModelAttemptFailed,
     ModelFailed,
     ModelReplied,
@@ -87,6 +88,7 @@ EVENTS: tuple[Event, ...] = (
         seconds=1,
         seconds_to_first_token=0.5,
     ),
+    HistoryTrimmed(seq=5, node=0, iteration=0, messages=2, characters=900, exceeded=True),
     CodeStarted(seq=6, node=0, iteration=0, code="print(1)"),
     CodeExecuted(
         seq=7,

@@ -16,6 +16,7 @@ from rlm_runtime._cli.stderr import tell
 from rlm_runtime._cli.tally import Tally, count, describe_spending
 from rlm_runtime._events import (
     Event,
+    HistoryTrimmed,
     ModelAttemptFailed,
     ModelFailed,
     NodeEnded,
@@ -165,6 +166,8 @@ def describe_event(event: Event) -> str | None:
             )
         case SandboxLost():
             return f"node {event.node}: the sandbox is lost: {one_line(event.reason)}"
+        case HistoryTrimmed():
+            return f"node {event.node}: {event.messages} older messages were left out"
         case TraceFailed():
             return f"rlm: warning: {printable(event.error)}; the run goes on without a trace"
     return None

@@ -18,9 +18,14 @@ from rlm_runtime._engine.bounds import describe_left
 from rlm_runtime._engine.cell import run_cell
 from rlm_runtime._engine.history import History
 from rlm_runtime._engine.observation import observe_within
+from rlm_runtime._engine.reading import Reading, read_completion
+from rlm_runtime._engine.repetition import Repetition
+from rlm_runtime._engine.window import Window
 from rlm_runtime._errors import (
     InputError,
     LimitExceededError,
+    ModelContentFilterError,
+    ModelContextWindowError,
     ModelError,
     NoAnswerError,
     RLMError,
@@ -29,8 +34,7 @@ from rlm_runtime._errors import (
 from rlm_runtime._events import CodeExecuted, CodeStarted, Event, SandboxLost, SandboxStarted
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
-from rlm_runtime._parsing import Reply, parse_reply
-from rlm_runtime._prompts import Prompts, SubCalls
+from rlm_runtime._prompts import Prompts, Reminder, SubCalls
 from rlm_runtime._sandbox.base import (
     ExecutionResult,
     HostCalls,
@@ -43,6 +47,8 @@ from rlm_runtime._values import UnsendableError, encode
 
 _QUERY_CHARS_SHOWN = 2000
 _MOST_EMPTY_REPLIES = 3
+# Many endpoints refuse a message without text
+_EMPTY = "(empty reply)"
 # A text arrives in once its own memory, a value of many small parts in up to four times
 _MEMORY_PER_CONTEXT = 4
 _MOST_MEMORY_MB = 4096
@@ -123,6 +129,8 @@ class Node:
         self._scope = anyio.CancelScope()
         self._answer: _Answer | None = None
         self._history = History()
+        self._window = Window(number, llm, self._history, self._prompts, tree.record)
+        self._repetition = Repetition()
         self._empty_replies = 0
         self._open_calls = 0
         self._results: list[ExecutionResult] = []
@@ -235,28 +243,44 @@ class Node:
     async def _ask(self) -> Completion:
         self._check_iterations()
         self.iteration += 1
-        try:
-            return await self._tree.complete(
-                self, self.llm, self._history.messages, iteration=self.iteration
-            )
-        except LimitExceededError as exc:
-            exc.partial = self.partial
-            raise
+        self._window.make_room(self.iteration)
+        while True:
+            try:
+                completion = await self._tree.complete(
+                    self, self.llm, self._history.messages, iteration=self.iteration
+                )
+            except ModelContextWindowError as exc:
+                self._window.shrink(self.iteration, exc)
+            except ModelContentFilterError as exc:
+                # As if the model had said nothing; three in a row end the node
+                return Completion(
+                    text="",
+                    model=self.llm.name,
+                    usage=exc.spent,
+                    finish_reason="content_filter",
+                )
+            except LimitExceededError as exc:
+                exc.partial = self.partial
+                raise
+            else:
+                self._window.learn(completion)
+                return completion
 
     async def _act(self, sandbox: Sandbox, completion: Completion) -> None:
         """Do what a reply says, and tell the model what came of it."""
-        self._history.say("assistant", completion.text)
-        reply = parse_reply(completion.text)
-        self.partial = reply.prose or self.partial
-        blocks = (reply.final,) if reply.final else reply.blocks
-        if blocks:
-            self._empty_replies = 0
-            self._results = []
-            for block in blocks:
-                self._results.append(await self._execute(sandbox, block))
-            self._observe(self._results)
-        else:
-            self._remind(reply)
+        said = completion.text if completion.text.strip() else _EMPTY
+        self._history.say("assistant", said)
+        reading = read_completion(completion)
+        self.partial = reading.prose or self.partial
+        if reading.reminder is not None:
+            self._remind(reading.reminder, completion)
+            return
+        self._empty_replies = 0
+        self._results = []
+        for block in reading.blocks:
+            self._results.append(await self._execute(sandbox, block))
+        self._observe(self._results)
+        self._guard_against_repetition(reading)
 
     async def _execute(self, sandbox: Sandbox, code: str) -> ExecutionResult:
         self._tree.record(CodeStarted(node=self.number, iteration=self.iteration, code=code))
@@ -300,7 +324,19 @@ class Node:
         self._variables = ()
         self._observe([*self._results, result])
 
-    def _remind(self, reply: Reply) -> None:
+    def _guard_against_repetition(self, reading: Reading) -> None:
+        seen = observe(self._results, self._tree.limits.max_observation_chars)
+        match self._repetition.judge(reading.blocks, seen):
+            case "warn":
+                self._history.add_to_last(self._prompts.repetition())
+            case "end":
+                raise LimitExceededError(
+                    "Stopped without an answer: the same code gave the same output again and again",
+                    stop_reason="repetition",
+                    partial=self.partial,
+                )
+
+    def _remind(self, kind: Reminder, completion: Completion) -> None:
         self._empty_replies += 1
         if self._empty_replies == _MOST_EMPTY_REPLIES:
             raise NoAnswerError(
@@ -309,7 +345,8 @@ class Node:
                 stop_reason="no_answer",
                 partial=self.partial,
             )
-        self._history.say("user", self._prompts.reminder())
+        tokens = completion.usage.completion_tokens
+        self._history.say("user", self._prompts.reminder(kind, tokens=tokens))
 
     def _note_execution(self, result: ExecutionResult, started: float) -> None:
         self.partial = result.stdout.strip() or self.partial

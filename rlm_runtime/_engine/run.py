@@ -19,6 +19,7 @@ from rlm_runtime._engine.bounds import limits_left
 from rlm_runtime._engine.calls import Calls
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.node import Node
+from rlm_runtime._engine.window import complete_plainly
 from rlm_runtime._errors import (
     LimitExceededError,
     ModelError,
@@ -146,7 +147,8 @@ class Run:
         """
         if options.cache_key is None:
             options = replace(options, cache_key=self._cache_key(node, messages, iteration))
-        return await self._calls.complete(node, llm, messages, iteration=iteration, options=options)
+        reply = self._calls.complete(node, llm, messages, iteration=iteration, options=options)
+        return await (complete_plainly(reply, llm, messages) if iteration is None else reply)
 
     async def sub_call(self, node: Node, call: SubCall) -> object:
         """Answer a sub-call of a node: by a child node, or by a completion where it is deep.

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from rlm_runtime._cli.progress import EventLines, LiveLine, NoProgress, make_progress
-from rlm_runtime._events import SandboxLost, WorstCaseExceeded
+from rlm_runtime._events import HistoryTrimmed, SandboxLost, WorstCaseExceeded
 from tests._cli.events import SMALL_RUN, attempt_failed, failed, node_ended, replied
 
 pytestmark = pytest.mark.anyio
@@ -50,6 +50,7 @@ def test_lines_tell_the_events_of_note(monkeypatch: pytest.MonkeyPatch) -> None:
         attempt_failed(0, 12, 2, wait=4.06, error="429\x1b]0;x\x07 slow\ndown"),
         attempt_failed(0, 12, 3, wait=None),
         failed(0, "429\x1b]0;x\x07 slow\ndown"),
+        HistoryTrimmed(node=1, iteration=3, messages=4, characters=900, exceeded=True),
         SandboxLost(node=1, reason="killed"),
         WorstCaseExceeded(
             node=1, call=1, model="m\x1b[2J", allowed_tokens=9000, tokens=12_000, cost=None
@@ -64,6 +65,7 @@ def test_lines_tell_the_events_of_note(monkeypatch: pytest.MonkeyPatch) -> None:
         "node 0 ended: answered",
         "node 0: call 12 attempt 2 failed: 429 slow down, again in 4.1 s",
         "node 0: a model call failed: 429 slow down",
+        "node 1: 4 older messages were left out",
         "node 1: the sandbox is lost: killed",
         "rlm: warning: m counted 12,000 tokens where 9,000 were allowed;"
         " limits cannot hold it to less",

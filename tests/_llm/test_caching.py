@@ -12,7 +12,6 @@ from rlm_runtime._llm.openai import open_openai
 from rlm_runtime._types import Message, Role
 from tests._llm.raw_server import open_raw_server, response
 
-OPENROUTER = "https://openrouter.ai/api/v1"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""A node that goes round in circles is told, then ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from rlm_runtime._engine.repetition import Repetition
+from rlm_runtime._errors import LimitExceededError
+from rlm_runtime._events import NodeEnded
+from rlm_runtime._prompts import Prompts
+from tests._engine.fakes import play, repl
+
+pytestmark = pytest.mark.anyio
+
+NOTICE = Prompts.load().repetition()
+SAME = repl("print(7)")
+END = repl("await FINAL('done')")
+
+
+async def test_a_node_that_repeats_itself_is_told_after_the_third_time() -> None:
+    played = await play({"root": [SAME, SAME, SAME, END]})
+    assert played.answer == "done"
+    assert [NOTICE in request[-1].content for request in played.requests] == [
+        *(False, False, False, True)
+    ]
+
+
+async def test_a_node_that_repeats_itself_once_more_ends_with_what_it_has() -> None:
+    played = await play({"root": [*[SAME] * 4, END]})
+    assert isinstance(played.error, LimitExceededError)
+    assert (played.error.stop_reason, played.error.partial) == ("repetition", "7")
+    assert "the same code gave the same output" in str(played.error)
+    assert len(played.requests) == 4
+    assert played.of(NodeEnded)[-1].stop_reason == "repetition"
+
+
+async def test_white_space_and_words_around_the_code_make_no_difference() -> None:
+    other = "Once more.\n" + repl("print(7)  \n\n")
+    assert (await play({"root": [SAME, other, SAME, other, END]})).error is not None
+
+
+async def test_the_same_code_with_other_output_is_work() -> None:
+    count = repl("print(len(globals()['seen']))\nseen.append(0)")
+    played = await play({"root": [repl("seen = []"), *[count] * 8, END]})
+    assert played.answer == "done"
+
+
+async def test_other_code_with_the_same_output_is_work() -> None:
+    played = await play({"root": [*[repl(f"x = {n}") for n in range(8)], END]})
+    assert played.answer == "done"
+
+
+async def test_something_else_in_between_begins_the_count_anew() -> None:
+    played = await play({"root": [*[SAME] * 3, repl("x = 1"), *[SAME] * 2, END]})
+    assert played.answer == "done"
+
+
+def test_the_guard_warns_once_and_then_ends() -> None:
+    guard = Repetition()
+    assert [guard.judge(["a  b"], "1") for _ in range(5)] == ["new", "new", "warn", "end", "end"]
+    assert guard.judge(["a b"], "2") == "new"
