@@ -37,11 +37,19 @@ Over = Callable[[int], None]
 class Call(asyncio.Future[Any]):
     """A sub-call under way: await it, or take its `result()`, which waits where code cannot."""
 
+    label = "llm_query()"
+
     def __init__(self, host: Host, number: int, prompt: str) -> None:
         super().__init__(loop=host.loop)
         self._host = host
         self.number = number
         self.label = f"llm_query({prompt[:60]!r}{'…' if len(prompt) > 60 else ''})"
+
+    def __repr__(self) -> str:
+        return f"<{self.label}: under way, await it to get the answer>"
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{self.label} has no {name!r}: await it first to get the answer")
 
     def result(self) -> Any:
         """Return the answer, waiting for it if need be."""

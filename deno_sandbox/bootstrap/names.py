@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bootstrap.errors import AnswerRejectedError, LLMQueryError
+from bootstrap.habits import Habits, given
 from bootstrap.host import Call, Host, pack
 
 
@@ -22,7 +23,15 @@ def names(host: Host) -> dict[str, Any]:
         node.limits,
         LLMQueryError,
     )
-    return {one.__name__: one for one in provided}
+    habits = Habits(
+        host.repl,
+        final=node.FINAL,
+        query=calls.llm_query,
+        batch=calls.llm_query_batched,
+        wait=host.stopper.wait,
+    )
+    host.repl.at_end = habits.at_end
+    return habits.names | {one.__name__: one for one in provided}
 
 
 class _Calls:
@@ -82,16 +91,22 @@ class _Node:
     def FINAL(self, value: Any) -> None:
         """End the node with this answer."""
         # An accepted answer has no reply: the process ends while this stands still
-        reply = self._host.request("final", pack(value))
+        reply = self._host.request("final", pack(given(value)))
         raise AnswerRejectedError(reply.get("error", {}).get("message", "rejected"))
 
-    def FINAL_VAR(self, name: str) -> None:
-        """End the node with the value of this variable."""
-        namespace = self._host.repl.namespace
-        if name not in namespace:
-            names = ["context", *self._host.repl.variable_names()]
-            raise NameError(f"FINAL_VAR: no variable {name!r}; there are {sorted(names)}")
-        self.FINAL(namespace[name])
+    def FINAL_VAR(self, name: Any) -> None:
+        """End the node with the value of this variable; the value itself is taken, too."""
+        repl = self._host.repl
+        if type(name) is not str:
+            self.FINAL(name)
+        for one in (name, name.strip(" \t\n\"'`")):
+            if one in repl.namespace and not repl.is_own_function(one):
+                self.FINAL(repl.namespace[one])
+        # A text that is no name can mean but one thing where a variable holds it
+        if not name.isidentifier() and any(one is name for one in repl.namespace.values()):
+            self.FINAL(name)
+        names = ["context", *repl.variable_names()]
+        raise NameError(f"FINAL_VAR: no variable {name!r}; there are {sorted(names)}")
 
     def SHOW_VARS(self) -> dict[str, str]:
         """Give the type and size of each variable."""

@@ -8,7 +8,7 @@ import linecache
 import sys
 import traceback
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -42,6 +42,8 @@ class Repl:
         self._provided: dict[str, Any] = {}
         self.packages: list[str] = []
         """Names and versions of what can be imported beside the standard library."""
+        self.at_end: Callable[[bool], str | None] = lambda failed: None
+        """Is told that code has ended, and whether by an error; gives a note to be added to it."""
 
     def provide(self, name: str, value: object) -> None:
         """Put a name into the namespace; code that rebinds it has its way, but for `context`."""
@@ -61,9 +63,12 @@ class Repl:
             # Only a last expression has one
             if value is not None:
                 sys.stdout.write(_shown(value) + "\n")
+            self.at_end(False)
         # SystemExit, KeyboardInterrupt and CancelledError are the code's own here
         except BaseException as exc:
-            return "\n".join([_explain(exc), *(f"Note: {hint}" for hint in self._hints(exc))])
+            note = self.at_end(True)
+            notes = [f"Note: {hint}" for hint in (*self._hints(exc), note) if hint]
+            return "\n".join([_explain(exc), *notes])
         return None
 
     def _hints(self, exc: BaseException) -> list[str]:
@@ -81,6 +86,11 @@ class Repl:
         for name, value in self._provided.items():
             if name == "context" or name not in self.namespace:
                 self.namespace[name] = value
+
+    def is_own_function(self, name: str) -> bool:
+        """Tell whether a name is that of a function or class of ours still."""
+        value = self.namespace.get(name)
+        return callable(value) and value is self._provided.get(name)
 
     def variables(self) -> Iterator[tuple[str, Any]]:
         """Give the variables that the code has assigned, without imports and private names."""

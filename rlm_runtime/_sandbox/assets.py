@@ -36,7 +36,7 @@ Progress = Callable[[str], None]
 
 _PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 _SHARED = ("_excerpt", "_value_bases", "_values")
-_BOOTSTRAP = ("errors", "stopping", "output", "repl", "host", "names", "arrival", "start")
+_BOOTSTRAP = ("errors", "stopping", "output", "repl", "host", "habits", "names", "arrival", "start")
 _MANIFEST = "manifest.json"
 _BUILDING = "building-"
 _SNAPSHOT = "snapshot.bin"

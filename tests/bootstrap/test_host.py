@@ -313,8 +313,10 @@ async def test_final_var_takes_a_variable_by_name(wire: Wire) -> None:
     del wire.asked[:]
     with pytest.raises(NameError, match=r"no variable 'resul'; .*\['context', 'other', 'result'\]"):
         wire.FINAL_VAR("resul")
-    with pytest.raises(UnsendableError, match="a method cannot be sent"):
+    with pytest.raises(NameError, match="no variable 'llm_query'"):
         wire.FINAL_VAR("llm_query")
+    with pytest.raises(UnsendableError, match="a method cannot be sent"):
+        wire.FINAL_VAR(wire.FINAL)
     assert wire.asked == []
 
 
