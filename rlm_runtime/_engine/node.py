@@ -17,7 +17,7 @@ from rlm_runtime._engine.ahead import open_ahead
 from rlm_runtime._engine.bounds import describe_left
 from rlm_runtime._engine.cell import run_cell
 from rlm_runtime._engine.history import History
-from rlm_runtime._engine.observation import observe_within
+from rlm_runtime._engine.observation import observe, observe_within
 from rlm_runtime._engine.reading import Reading, read_completion
 from rlm_runtime._engine.repetition import Repetition
 from rlm_runtime._engine.window import Window

@@ -13,7 +13,6 @@ from rlm_runtime._types import Message, Role
 from tests._llm.raw_server import open_raw_server, response
 
 
-
 @pytest.mark.parametrize(
     ("name", "host", "style"),
     [
