@@ -77,7 +77,7 @@ def _hints(error: BaseException) -> Iterator[str]:
         case ModelAuthenticationError():
             yield "hint: the key comes from RLM_API_KEY, else from OPENAI_API_KEY"
         case ModelRateLimitError():
-            yield "hint: --max-concurrency lowers the number of calls at once"
+            yield "hint: --max-attempts and --max-retry-seconds give it more patience"
         case ModelUnavailableError():
             yield "hint: --base-url names the endpoint, such as http://localhost:11434/v1"
         case LimitExceededError(stop_reason=name) if name in {f.name for f in fields(Limits)}:

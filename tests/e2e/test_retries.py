@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -121,6 +123,56 @@ async def test_a_refused_key_ends_the_run_after_one_request(tmp_path: Path) -> N
     assert caught.value.trace_path is not None
     (failed,) = [e for e in read_trace(caught.value.trace_path) if isinstance(e, ModelFailed)]
     assert (failed.attempts, "401" in failed.error, "wrong" in failed.error) == (1, True, False)
+
+
+async def test_what_one_run_is_refused_holds_back_the_other_runs_of_its_rlm() -> None:
+    arrivals: list[float] = []
+    refused = anyio.Event()
+
+    def faults(number: int, _: RecordedRequest) -> Fault | None:
+        arrivals.append(anyio.current_time())
+        return Fault(status=429, headers={"Retry-After": "1"}) if number == 0 else None
+
+    def observe(event: Event) -> None:
+        if isinstance(event, ModelAttemptFailed):
+            refused.set()
+
+    async with (
+        open_loopback_server(lambda _: repl("FINAL(1)"), faults=faults) as server,
+        RLM("any", base_url=server.base_url, trace_dir=None, on_event=observe) as rlm,
+        anyio.create_task_group() as tasks,
+    ):
+        with anyio.fail_after(15):
+            tasks.start_soon(rlm.run, "the first run")
+            await refused.wait()
+            assert (await rlm.run("the second run")).answer == 1
+    assert len(arrivals) == 3
+    assert min(arrivals[1:]) - arrivals[0] >= 0.95
+
+
+async def test_an_interrupt_ends_the_command_while_it_waits_for_its_endpoint(
+    tmp_path: Path,
+) -> None:
+    faults = [Fault(status=429, headers={"Retry-After": "60"})]
+    async with open_loopback_server(reply, faults=faults) as server:
+        command = ["-m", "rlm_runtime", "run", "-p", "q", "-m", "m", "--base-url", server.base_url]
+        process = await anyio.open_process(
+            [sys.executable, *command, "--trace-dir", str(tmp_path)], stdin=None
+        )
+        told = b""
+        try:
+            assert process.stderr is not None
+            with anyio.fail_after(15):
+                while b"again in 6" not in told:
+                    told += await process.stderr.receive()
+                process.send_signal(signal.SIGINT)
+                assert await process.wait() == 130
+        finally:
+            if process.returncode is None:
+                process.kill()
+            with anyio.CancelScope(shield=True):
+                await process.aclose()
+    assert b"node 0: call 0 attempt 1 failed: Cannot complete with 'm' at " in told
 
 
 async def test_a_run_that_waits_for_its_endpoint_can_be_left_at_once() -> None:
