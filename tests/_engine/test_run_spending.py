@@ -106,7 +106,9 @@ async def test_every_reply_is_capped_only_where_a_limit_rests_on_it() -> None:
 
 
 async def test_a_run_that_spends_all_it_may_ends_with_what_it_has() -> None:
-    model = MeteredLLM(lambda messages: repl("print('half')"), reply_tokens=10**6)
+    model = MeteredLLM(
+        lambda messages: repl(f"n = {len(messages)}; print('half')"), reply_tokens=10**6
+    )
     limits = Limits(max_tokens=40_000)
     played = await play(model, limits=limits)
     assert isinstance(played.error, LimitExceededError)
@@ -204,7 +206,9 @@ async def test_a_child_that_ends_by_its_share_gives_its_parent_what_it_has() -> 
     )
 
     def policy(messages: Sequence[Message]) -> str:
-        return root if asked(messages) == "root" else repl("print('half of it')")
+        return (
+            root if asked(messages) == "root" else repl(f"n = {len(messages)}; print('half of it')")
+        )
 
     model = MeteredLLM(policy)
     limits = Limits(max_tokens=100_000, max_node_share=0.2)
@@ -267,7 +271,7 @@ async def test_a_node_is_told_before_its_time_runs_out() -> None:
     def policy(messages: Sequence[Message]) -> str:
         if LAST in messages[-1].content:
             return repl("await FINAL('in time')")
-        return repl("await sleep(0.1)")
+        return repl(f"n = {len(messages)}; await sleep(0.1)")
 
     played = await play(policy, limits=Limits(max_seconds=3, max_iterations=10**6))
     assert played.answer == "in time"
@@ -277,7 +281,7 @@ async def test_a_node_whose_calls_take_long_is_told_earlier() -> None:
     def policy(messages: Sequence[Message]) -> str:
         if LAST in messages[-1].content:
             return repl("await FINAL('in time')")
-        return repl("x = 1")
+        return repl(f"x = {len(messages)}")
 
     model = MeteredLLM(policy, latency=lambda: 30)
     played = await play(model, limits=Limits(max_seconds=2.4))
