@@ -25,8 +25,9 @@ def read_usage(said: object, messages: Sequence[Message], reply: str, price: Pri
         price: What tokens cost, where the endpoint does not say what the call did.
     """
     counted_prompt, counted = _count(said, "prompt_tokens"), _count(said, "completion_tokens")
-    prompt = estimate_prompt_tokens(messages) if counted_prompt is None else counted_prompt
-    completion = estimate_tokens(reply) if counted is None else counted
+    # Gateways that do not count say 0, which would be a reply for nothing
+    prompt = counted_prompt or estimate_prompt_tokens(messages)
+    completion = counted or estimate_tokens(reply)
     reasoning = _count(said, "completion_tokens_details", "reasoning_tokens") or 0
     total = _count(said, "total_tokens")
     if counted_prompt is not None and counted is not None and total is not None:

@@ -47,7 +47,7 @@ class Exchange:
         if fault.kind == "status":
             self._bill.waive()
             body = error_body(fault.status, fault.message, fault.code or fault.status)
-            await self._connection.send_json(fault.status, body, fault.headers)
+            await self._connection.send_json(fault.status, body, fault.response_headers())
         elif not self._chat.stream:
             await self._break_response(fault, reply)
         elif fault.kind == "empty":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Literal
 
 from rlm_runtime.testing._recorder import RecordedRequest
@@ -41,6 +43,7 @@ class Fault(Exception):
         message: str = "a fault on demand",
         code: str | None = None,
         headers: Mapping[str, str] | None = None,
+        retry_after: float | timedelta | None = None,
         text: str = "",
         after_chunks: int = 0,
         after_head: bool = False,
@@ -53,7 +56,9 @@ class Fault(Exception):
             status: HTTP status of the kind `status`.
             message: What the error body says.
             code: The `code` in the error body; None: the status.
-            headers: Further headers of the kind `status`, such as `Retry-After`.
+            headers: Further headers of the kind `status`.
+            retry_after: Its `Retry-After`: a number is sent as seconds, a timedelta as the date
+                that it will be then, which HTTP has in whole seconds.
             text: The reply that would have been given; empty: the policy's, if it can be asked.
             after_chunks: How many pieces of the reply go out before the fault.
             after_head: Whether the head of a streamed response goes out before the fault.
@@ -65,10 +70,22 @@ class Fault(Exception):
         self.message = message
         self.code = code
         self.headers = dict(headers or {})
+        self.retry_after = retry_after
         self.text = text
         self.after_chunks = after_chunks
         self.after_head = after_head
         self.seconds = seconds
+
+    def response_headers(self) -> dict[str, str]:
+        """Give the headers of a response that goes out now."""
+        match self.retry_after:
+            case None:
+                return self.headers
+            case timedelta() as delta:
+                told = format_datetime(datetime.now(UTC) + delta, usegmt=True)
+            case seconds:
+                told = f"{seconds:g}"
+        return {**self.headers, "retry-after": told}
 
 
 Faults = Sequence[Fault | None] | Callable[[int, RecordedRequest], Fault | None]

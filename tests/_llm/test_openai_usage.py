@@ -50,6 +50,11 @@ def test_what_was_estimated_is_priced_too() -> None:
     assert usage.cost == pytest.approx(0.0002)
 
 
+def test_a_count_of_nothing_is_estimated() -> None:
+    usage = read({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0})
+    assert (usage.prompt_tokens, usage.completion_tokens) == (100, 10)
+
+
 @pytest.mark.parametrize(
     ("details", "cost"),
     [({"upstream_inference_cost": 0.25}, 0.5), ({}, None), (None, None)],

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import anyio
 import httpx
@@ -19,6 +21,19 @@ async def test_fault_status(client: httpx.AsyncClient) -> None:
         response = await post(client, server, STREAM)
     assert (response.status_code, response.headers["retry-after"]) == (429, "2")
     assert response.json()["error"]["message"] == "slow down"
+
+
+async def test_fault_status_with_retry_after(client: httpx.AsyncClient) -> None:
+    faults = [
+        Fault(status=503, retry_after=0.5),
+        Fault(status=429, retry_after=timedelta(seconds=60)),
+        Fault(status=429),
+    ]
+    async with open_loopback_server(echo, faults=faults) as server:
+        told = [(await post(client, server, BODY)).headers.get("retry-after") for _ in faults]
+    assert told[0] == "0.5"
+    assert 50 < (parsedate_to_datetime(told[1]) - datetime.now(UTC)).total_seconds() <= 60
+    assert told[2] is None
 
 
 async def test_fault_error_body(client: httpx.AsyncClient) -> None:
