@@ -23,6 +23,7 @@ from rlm_runtime._types import Completion, Message
 
 _PATH = "/chat/completions"
 _AFTER_DONE_SECONDS = 0.5
+_STALL_SLACK = 0.05
 _ERROR_BODY_SECONDS = 5.0
 _ERROR_BODY_BYTES = 64 * 1024
 _MIB = 1024 * 1024
@@ -210,12 +211,15 @@ class _Watch:
     def look(self) -> None:
         """Look at what has come, after each read."""
         reader, now = self._reader, anyio.current_time()
-        if self.first is None and reader.pieces:
-            self.first = now
         # The end counts as a piece: usage may come after it
         seen = reader.pieces + reader.is_whole
         if seen > self._seen:
-            self.scope.deadline = now + self._bounds.stall_seconds
+            latest = now + self._bounds.stall_seconds
+            # A new deadline is a new timer, which for every piece would be dear
+            if not self._seen or self.scope.deadline < latest:
+                self.scope.deadline = latest + self._bounds.stall_seconds * _STALL_SLACK
+        if self.first is None and reader.pieces:
+            self.first = now
         self._seen = seen
         if reader.is_done:
             # The connection can serve again only when the body was read to its end
