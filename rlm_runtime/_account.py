@@ -29,11 +29,11 @@ _ENOUGH_REPLY = 2048
 _LEAST_BEFORE_LAST = 1024
 _MOST_LAST_REPLY = 4096
 # The part of a limit that the last reply may take, and the part of what is left for any reply
-_LAST_REPLY_PART = 20
+_LAST_REPLY_PART = 25
 _REPLY_PART = 4
 # What is certain to be there for an observation, and for the words of ours beside it
 _LEAST_OBSERVATION = 2000
-_NOTICES = 1000
+_NOTICES = 600
 _UNBOUNDED = 1 << 62
 
 

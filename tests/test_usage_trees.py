@@ -166,7 +166,7 @@ def test_the_root_can_answer_whatever_the_tree_below_it_does(limits: Limits, see
                     tasks.start_soon(played.attempt, root.child())
         # Its history, an observation and the words beside it
         last = WorstCase(
-            prompt_tokens=2000 + reservation.completion_tokens + 3000,
+            prompt_tokens=2000 + reservation.completion_tokens + 2600,
             completion_tokens=16_384,
             price=price,
         )

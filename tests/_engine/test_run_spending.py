@@ -9,6 +9,8 @@ from dataclasses import replace
 import anyio
 import pytest
 
+from rlm_runtime._account import _NOTICES
+from rlm_runtime._engine.bounds import describe_left
 from rlm_runtime._errors import ConfigError, LimitExceededError, ModelUnavailableError
 from rlm_runtime._events import ModelFailed, ModelRequested, NodeEnded, RunEnded, WorstCaseExceeded
 from rlm_runtime._limits import Limits
@@ -16,7 +18,7 @@ from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.base import SubCallError
 from rlm_runtime._types import Completion, Message, Usage
-from rlm_runtime._worst_case import money_limit
+from rlm_runtime._worst_case import messages_tokens, money_limit
 from tests._engine.fakes import Played, asked, play, repl
 from tests._engine.metered import MeteredLLM
 
@@ -135,6 +137,14 @@ async def test_the_last_reply_fits_however_much_the_code_prints(output: str) -> 
         played = await play(model, limits=limits)
         assert played.answer == "told in time", played.error
         spent(played, model, limits)
+
+
+def test_our_own_words_beside_an_observation_fit_into_what_is_kept_for_them() -> None:
+    left = {"calls": 10**6, "tokens": 10**9, "cost": 10**4, "seconds": 10**6}
+    words = PROMPTS.observation(
+        observation="", iteration=10**4, iterations=10**4, limits=describe_left(left)
+    )
+    assert messages_tokens([Message(role="user", content=f"{words}\n\n{LAST}")]) < _NOTICES
 
 
 async def test_a_cancelled_call_is_charged() -> None:
