@@ -81,6 +81,15 @@ async def ask(policy: Policy, messages: Sequence[Message]) -> ScriptedReply:
     return ScriptedReply(reply)
 
 
+def cut_to(reply: ScriptedReply, max_tokens: int | None) -> ScriptedReply:
+    """Cut a reply as a provider does, reasoning first, that has more tokens than it may have."""
+    if max_tokens is None or estimate_tokens(reply.reasoning + reply.text) <= max_tokens:
+        return reply
+    reasoning = reply.reasoning[: 4 * max_tokens]
+    text = reply.text[: 4 * max_tokens - len(reasoning)]
+    return replace(reply, reasoning=reasoning, text=text, finish_reason="length")
+
+
 class ScriptedLLM:
     """A model that is a Python policy, or a list of replies that are given in order.
 
@@ -138,6 +147,7 @@ class ScriptedLLM:
                 f"Cannot get a reply of {self._name!r}: its policy raised "
                 f"{type(exc).__name__}: {exc}"
             ) from exc
+        reply = cut_to(reply, options.max_completion_tokens)
         usage = reply.usage(messages)
         return Completion(
             text=reply.text,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from rlm_runtime._llm.scripted import ScriptedReply
-from rlm_runtime._llm.tokens import estimate_tokens
+from rlm_runtime._llm.scripted import ScriptedReply, cut_to
 from rlm_runtime._types import Message, Role, Usage
 
 _ROLES: dict[str, Role] = {
@@ -162,15 +161,6 @@ class Reply:
             "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         }
         return body if usage.cost is None else {**body, "cost": usage.cost}
-
-
-def cut_to(reply: ScriptedReply, max_tokens: int | None) -> ScriptedReply:
-    """Cut a reply as a provider does, reasoning first, that has more tokens than it may have."""
-    if max_tokens is None or estimate_tokens(reply.reasoning + reply.text) <= max_tokens:
-        return reply
-    reasoning = reply.reasoning[: 4 * max_tokens]
-    text = reply.text[: 4 * max_tokens - len(reasoning)]
-    return replace(reply, reasoning=reasoning, text=text, finish_reason="length")
 
 
 def _max_tokens(value: object) -> int | None:

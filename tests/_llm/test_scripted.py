@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from rlm_runtime._errors import ModelError, ModelRateLimitError
-from rlm_runtime._llm.base import LLM
+from rlm_runtime._llm.base import LLM, CallOptions
 from rlm_runtime._llm.scripted import ScriptedLLM
 from rlm_runtime._types import Completion, Message, Usage
 
@@ -97,3 +97,11 @@ async def test_latency_is_waited_out_by_parallel_calls_together() -> None:
         for _ in range(8):
             tasks.start_soon(model.complete, MESSAGES)
     assert 0.1 <= anyio.current_time() - started < 0.8
+
+
+async def test_a_reply_is_no_longer_than_a_call_allows() -> None:
+    model = ScriptedLLM(lambda messages: "x" * 100)
+    cut = await model.complete(MESSAGES, CallOptions(max_completion_tokens=10))
+    assert (cut.text, cut.finish_reason, cut.usage.completion_tokens) == ("x" * 40, "length", 10)
+    whole = await model.complete(MESSAGES, CallOptions(max_completion_tokens=25))
+    assert (whole.text, whole.finish_reason) == ("x" * 100, "stop")
