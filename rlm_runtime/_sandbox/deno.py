@@ -31,6 +31,7 @@ from rlm_runtime._sandbox.base import (
     SubCall,
     SubCallError,
 )
+from rlm_runtime._sandbox.command import ENVIRONMENT, command, rlimits
 from rlm_runtime._sandbox.intake import Intake
 from rlm_runtime._sandbox.messages import (
     PROTOCOL,
@@ -48,13 +49,6 @@ from rlm_runtime._values import MalformedValueError, UnsendableError, encode
 
 _M = TypeVar("_M", bound=BaseModel)
 
-_PAGES_PER_MB = 16
-# V8 reserves 510 MB for the code of each of the two threads, which counts as data; no flag of it
-# lowers that. A context passes through JavaScript's memory too
-_RLIMIT_DATA_EXTRA_MB = 1216
-_RLIMIT_DATA_SHARE = 4 / 3
-# A sandbox has 20 open; a thread of its own making takes 7 more
-_RLIMIT_NOFILE = 64
 _START_SECONDS = 60.0
 _THREAD_CHARS = 1 << 20
 _LAST_WORDS_SECONDS = 1.0
@@ -62,52 +56,6 @@ _LAST_WORDS_SECONDS = 1.0
 _HELD_SHARE = 2
 # The worker stands still for this text in 64 KiB, and JSON takes up to 12 bytes for a character
 _MAX_REASON_CHARS = 5_000
-
-# The process has nothing of the host's in its environment, and nothing that persists
-_ENVIRONMENT = {
-    "DENO_DIR": "/dev/null",
-    "DENO_NO_UPDATE_CHECK": "1",
-    "DENO_WEBGPU_BACKEND": "noop",
-    # What is freed goes back to the system, where glibc would keep it for each thread
-    "MALLOC_MMAP_THRESHOLD_": "65536",
-    "MALLOC_TRIM_THRESHOLD_": "131072",
-    "NO_COLOR": "1",
-    # Else local time in it tells where the host is
-    "TZ": "UTC",
-}
-
-
-def command(assets: Assets, memory_mb: int) -> list[str]:
-    """Give the command line of a sandbox: everything is denied but reading the assets."""
-    return [
-        str(assets.deno),
-        "run",
-        "--quiet",
-        "--no-prompt",
-        "--no-config",
-        "--no-lock",
-        "--no-remote",
-        "--no-npm",
-        "--cached-only",
-        "--deny-net",
-        "--deny-env",
-        "--deny-run",
-        "--deny-ffi",
-        "--deny-sys",
-        "--deny-write",
-        "--deny-import",
-        f"--allow-read={assets.folder}",
-        f"--v8-flags=--wasm-max-mem-pages={memory_mb * _PAGES_PER_MB}",
-        str(assets.folder / "main.js"),
-        str(assets.folder),
-        *_archives(assets),
-    ]
-
-
-def _archives(assets: Assets) -> list[str]:
-    """Name what the sandbox starts from: a snapshot and packages, in this order."""
-    packages = [assets.packages.name] if assets.packages else []
-    return [assets.snapshot or "", *packages] if assets.snapshot or packages else []
 
 
 class DenoSandbox:
@@ -327,17 +275,6 @@ def _sub_call(params: LLMQuery, given: object) -> SubCall:
     return SubCall(prompt=prompt, context=context, model=params.model, recursive=params.recursive)
 
 
-def _rlimits(assets: Assets, memory_mb: int) -> dict[int, int]:
-    data_bytes = int(memory_mb * _RLIMIT_DATA_SHARE + _RLIMIT_DATA_EXTRA_MB) << 20
-    data_bytes += assets.packages.size if assets.packages else 0
-    return {
-        resource.RLIMIT_DATA: data_bytes,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NOFILE: _RLIMIT_NOFILE,
-    }
-
-
 @asynccontextmanager
 async def open_deno_sandbox(
     assets: Assets, calls: HostCalls, *, memory_mb: int, walls: Walls | None = None
@@ -351,7 +288,7 @@ async def open_deno_sandbox(
     """
     sandbox = DenoSandbox(calls, memory_mb=memory_mb)
     walled = [*(walls.prefix if walls else ()), *command(assets, memory_mb)]
-    opened = open_process(walled, env=_ENVIRONMENT, rlimits=_rlimits(assets, memory_mb))
+    opened = open_process(walled, env=ENVIRONMENT, rlimits=rlimits(assets, memory_mb))
     started = False
     try:
         with unwrapped():

@@ -16,7 +16,7 @@ import pytest
 
 from rlm_runtime._process import open_process
 from rlm_runtime._sandbox.assets import Assets
-from rlm_runtime._sandbox.deno import _ENVIRONMENT, command
+from rlm_runtime._sandbox.command import ENVIRONMENT, command
 
 pytestmark = [pytest.mark.anyio, pytest.mark.deno]
 
@@ -63,7 +63,7 @@ async def found(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> Map
     words[script:] = [str(probe), str(assets.folder), "/etc"]
     received = b""
     with anyio.fail_after(20):
-        async with open_process(words, env=_ENVIRONMENT, cwd=str(folder)) as process:
+        async with open_process(words, env=ENVIRONMENT, cwd=str(folder)) as process:
             try:
                 while True:
                     received += await process.stdout.receive()
@@ -114,9 +114,9 @@ def test_a_flag_that_others_hide_is_in_the_command(assets: Assets, flag: str) ->
 
 def test_variables_whose_effect_cannot_be_seen_everywhere_are_set() -> None:
     # There is no network to ask for updates
-    assert _ENVIRONMENT["DENO_NO_UPDATE_CHECK"] == "1"
+    assert ENVIRONMENT["DENO_NO_UPDATE_CHECK"] == "1"
     # Most machines that run tests are in UTC themselves
-    assert _ENVIRONMENT["TZ"] == "UTC"
+    assert ENVIRONMENT["TZ"] == "UTC"
 
 
 # The threads share one set of rights, so each is run with parts beside it that revoke nothing, and
@@ -175,5 +175,5 @@ async def test_each_thread_revokes_the_right_to_read_before_untrusted_code(
     (tmp_path / "tzdata.zip").touch()
     copied = Assets(deno=assets.deno, folder=tmp_path, snapshot=None)
     with anyio.fail_after(15):
-        async with open_process(command(copied, 64), env=_ENVIRONMENT) as process:
+        async with open_process(command(copied, 64), env=ENVIRONMENT) as process:
             assert await process.stdout.receive() == b"prompt", process.stderr_tail()

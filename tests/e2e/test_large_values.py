@@ -17,7 +17,8 @@ from rlm_runtime._limits import Limits
 from rlm_runtime._process import open_process
 from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.base import SubCall, SubCallError
-from rlm_runtime._sandbox.deno import DenoSandbox, command, open_deno_sandbox
+from rlm_runtime._sandbox.command import command
+from rlm_runtime._sandbox.deno import DenoSandbox, open_deno_sandbox
 from tests.calls import FakeCalls, run
 
 pytestmark = [pytest.mark.anyio, pytest.mark.deno]

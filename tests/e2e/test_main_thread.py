@@ -15,7 +15,7 @@ from rlm_runtime._errors import SandboxError
 from rlm_runtime._events import NodeStarted
 from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.base import SubCall
-from rlm_runtime._sandbox.deno import _ENVIRONMENT, command
+from rlm_runtime._sandbox.command import ENVIRONMENT, command
 from rlm_runtime.testing import ScriptedLLM
 from tests.calls import FakeCalls
 from tests.e2e.conftest import OpenFake
@@ -140,7 +140,7 @@ async def until(stream: ByteReceiveStream, text: bytes) -> None:
 @pytest.mark.parametrize("code", HOLDING.values(), ids=HOLDING.keys())
 async def test_the_main_thread_exits_when_its_input_ends(assets: Assets, code: str) -> None:
     process = await anyio.open_process(
-        command(assets, 512), env=_ENVIRONMENT, cwd="/", start_new_session=True
+        command(assets, 512), env=ENVIRONMENT, cwd="/", start_new_session=True
     )
     assert process.stdin is not None and process.stdout is not None
     with anyio.fail_after(15):

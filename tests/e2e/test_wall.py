@@ -17,7 +17,8 @@ from rlm_runtime._errors import SandboxError
 from rlm_runtime._jsonrpc import open_peer
 from rlm_runtime._process import open_process
 from rlm_runtime._sandbox.assets import Assets
-from rlm_runtime._sandbox.deno import _ENVIRONMENT, DenoSandbox, command, open_deno_sandbox
+from rlm_runtime._sandbox.command import ENVIRONMENT, command
+from rlm_runtime._sandbox.deno import DenoSandbox, open_deno_sandbox
 from tests.calls import FakeCalls, run
 from tests.e2e.attacks import JAVASCRIPT, Attack
 from tests.e2e.canaries import VARIABLE, Canaries, open_canaries
@@ -162,7 +163,7 @@ async def open_unbounded(assets: Assets) -> AsyncIterator[DenoSandbox]:
     """Open a sandbox behind Deno's walls alone; a nested worker needs to open files."""
     sandbox = DenoSandbox(FakeCalls(), memory_mb=512)
     async with (
-        open_process(command(assets, 512), env=_ENVIRONMENT) as process,
+        open_process(command(assets, 512), env=ENVIRONMENT) as process,
         open_peer(
             process.stdout,
             process.stdin,
