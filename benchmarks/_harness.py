@@ -19,7 +19,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from rlm_runtime._sandbox.base import SubCall
+from rlm_runtime._sandbox.base import SubCall, ToolCall
 
 RESULTS = Path(__file__).parent / "results"
 _SAMPLE_SECONDS = 0.02
@@ -49,6 +49,10 @@ class NoCalls:
 
     async def llm_query(self, call: SubCall) -> object:
         """Answer a sub-call."""
+        raise AssertionError(call)
+
+    async def tool(self, call: ToolCall) -> object:
+        """Call a tool."""
         raise AssertionError(call)
 
     async def final(self, answer: object) -> None:

@@ -16,7 +16,7 @@ import psutil
 from benchmarks._harness import Row, percentiles, report
 from rlm_runtime._config import read_environment
 from rlm_runtime._sandbox.assets import Assets, prepare_assets
-from rlm_runtime._sandbox.base import OpenSandbox, Sandbox, SubCall
+from rlm_runtime._sandbox.base import OpenSandbox, Sandbox, SubCall, ToolCall
 from rlm_runtime._sandbox.deno import open_deno_sandbox
 from rlm_runtime._sandbox.opener import SandboxOpener
 from rlm_runtime._sandbox.pool import open_pool
@@ -42,6 +42,9 @@ class _Calls:
 
     async def llm_query(self, call: SubCall) -> object:
         return call.prompt
+
+    async def tool(self, call: ToolCall) -> object:
+        raise AssertionError(call)
 
     async def final(self, answer: object) -> None:
         raise AssertionError(answer)

@@ -6,7 +6,12 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from rlm_runtime._sandbox.base import AnswerRejectedError, Sandbox, SubCall
+from rlm_runtime._sandbox.base import (
+    AnswerRejectedError,
+    Sandbox,
+    SubCall,
+    ToolCall,
+)
 
 REJECTED = "reject me"
 """The answer that is always refused."""
@@ -16,17 +21,27 @@ async def echo(call: SubCall) -> object:
     return [call.prompt, call.context]
 
 
+async def echo_tool(call: ToolCall) -> object:
+    return [call.args, call.kwargs]
+
+
 class FakeCalls:
     """Keeps what it was asked; answers sub-calls with `answer`, and takes any answer but one."""
 
-    def __init__(self, answer: Callable[[SubCall], Awaitable[object]] = echo) -> None:
+    def __init__(
+        self,
+        answer: Callable[[SubCall], Awaitable[object]] = echo,
+        tool: Callable[[ToolCall], Awaitable[object]] = echo_tool,
+    ) -> None:
         self.calls: list[SubCall] = []
+        self.tool_calls: list[ToolCall] = []
         self.most_open = 0
         self.cancelled: list[str] = []
         self.answers: list[object] = []
         self.rejection = "not good enough"
         self.answered = anyio.Event()
         self._answer = answer
+        self._tool = tool
         self._open = 0
 
     async def llm_query(self, call: SubCall) -> object:
@@ -40,6 +55,14 @@ class FakeCalls:
             raise
         finally:
             self._open -= 1
+
+    async def tool(self, call: ToolCall) -> object:
+        self.tool_calls.append(call)
+        try:
+            return await self._tool(call)
+        except anyio.get_cancelled_exc_class():
+            self.cancelled.append(call.name)
+            raise
 
     async def final(self, answer: object) -> None:
         if isinstance(answer, str) and answer == REJECTED:

@@ -26,5 +26,9 @@ class LLMQueryError(Exception):
         self.results = results
 
 
+class ToolError(Exception):
+    """A call of a tool failed; the message says why."""
+
+
 class AnswerRejectedError(ValueError):
     """The answer given to FINAL was rejected; the node goes on."""

@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from bootstrap.errors import LLMQueryError
+from bootstrap.errors import LLMQueryError, ToolError
 from bootstrap.output import Output
 from bootstrap.repl import Repl
 from bootstrap.stopping import Stopper, shielded
+from bootstrap.tools import make_tool
 from rlm_runtime._values import decode, encode
 
 PROTOCOL = 1
@@ -35,15 +36,15 @@ Over = Callable[[int], None]
 
 
 class Call(asyncio.Future[Any]):
-    """A sub-call under way: await it, or take its `result()`, which waits where code cannot."""
+    """A call under way: await it, or take its `result()`, which waits where code cannot."""
 
-    label = "llm_query()"
+    label = "a call"
 
-    def __init__(self, host: Host, number: int, prompt: str) -> None:
+    def __init__(self, host: Host, number: int, label: str) -> None:
         super().__init__(loop=host.loop)
         self._host = host
         self.number = number
-        self.label = f"llm_query({prompt[:60]!r}{'…' if len(prompt) > 60 else ''})"
+        self.label = label
 
     def __repr__(self) -> str:
         return f"<{self.label}: under way, await it to get the answer>"
@@ -55,17 +56,27 @@ class Call(asyncio.Future[Any]):
         """Return the answer, waiting for it if need be."""
         return super().result() if self.done() else self._host.stopper.wait(self)
 
-    def fail(self, error: LLMQueryError) -> None:
-        """Let the sub-call raise; one that nobody awaits does not complain when it is collected."""
-        self.set_exception(error)
+    def fail(self, message: str, *, stop_reason: str = "error", partial: Any = None) -> None:
+        """Let the call raise; one that nobody awaits does not complain when it is collected."""
+        self.set_exception(self._error(message, stop_reason, partial))
         self._log_traceback = False
 
     def cancel(self, msg: Any | None = None) -> bool:
-        """Give the sub-call up, on the host too."""
+        """Give the call up, on the host too."""
         cancelled = super().cancel(msg)
         if cancelled:
             self._host.forget(self)
         return cancelled
+
+    def _error(self, message: str, stop_reason: str, partial: Any) -> Exception:
+        return LLMQueryError(message, stop_reason=stop_reason, partial=partial)
+
+
+class ToolCall(Call):
+    """A call of a tool under way."""
+
+    def _error(self, message: str, stop_reason: str, partial: Any) -> Exception:
+        return ToolError(message)
 
 
 class Host:
@@ -99,6 +110,11 @@ class Host:
                     self._fail(number, str(exc))
                 else:
                     self._reply(number, {})
+            case {"method": "tools", "id": number, "params": {"tools": tools}}:
+                self.repl.provide("ToolError", ToolError)
+                for tool in tools:
+                    self.repl.provide(tool["name"], make_tool(self.tool, **tool), restored=True)
+                self._reply(number, {})
             case {"method": "execute", "id": number, "params": {"cell": cell}}:
                 task = self._create_task(self._execute(number, cell, _unpack(message, payload)))
                 # The loop holds tasks weakly
@@ -115,7 +131,7 @@ class Host:
 
     @shielded
     def forget(self, call: Call) -> None:
-        """Tell the host that nobody waits for a sub-call any more."""
+        """Tell the host that nobody waits for a call any more."""
         if self._calls.pop(call.number, None) is not None:
             self._notify("cancel", {"id": call.number})
         self._send_next()
@@ -162,7 +178,7 @@ class Host:
                 message, value = {"error": {"message": f"Cannot take the answer: {exc}"}}, None
             if error := message.get("error"):
                 reason = error.get("data", {}).get("stop_reason", "error")
-                call.fail(LLMQueryError(error["message"], stop_reason=reason, partial=value))
+                call.fail(error["message"], stop_reason=reason, partial=value)
             else:
                 call.set_result(value)
         self._send_next()
@@ -172,10 +188,20 @@ class Host:
         """Start a sub-call."""
         given = [prompt] if context is None else [prompt, context]
         data = encode(given, name="(prompt, context)", wrapped=1)
-        call = Call(self, self._new_id(), prompt)
+        label = f"llm_query({prompt[:60]!r}{'…' if len(prompt) > 60 else ''})"
         params = {"model": model, "recursive": recursive}
+        return self._start(Call(self, self._new_id(), label), "llm_query", params, data)
+
+    @shielded
+    def tool(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """Start a call of a tool."""
+        data = encode([list(args), kwargs], name="(args, kwargs)", wrapped=1)
+        call = ToolCall(self, self._new_id(), f"{name}(…)")
+        return self._start(call, "tool", {"name": name}, data)
+
+    def _start(self, call: Call, method: str, params: dict[str, Any], data: bytes) -> Call:
         about = {"at": "params.call", "kind": "value"}
-        text = _message(id=call.number, method="llm_query", params=params, payload=about)
+        text = _message(id=call.number, method=method, params=params, payload=about)
         self._queue.append((call, text, data))
         self._send_next()
         return call
@@ -188,7 +214,7 @@ class Host:
             try:
                 self._send(text, data)
             except Exception:  # JavaScript has no room for the payload, and says so in many ways
-                call.fail(LLMQueryError(f"Cannot make this sub-call: {_NO_ROOM}"))
+                call.fail(f"Cannot make this call: {_NO_ROOM}")
             else:
                 self._calls[call.number] = call
 

@@ -40,13 +40,19 @@ class Repl:
         sys.modules["__main__"] = module
         self.namespace = module.__dict__
         self._provided: dict[str, Any] = {}
+        self._restored = {"context"}
         self.packages: list[str] = []
         """Names and versions of what can be imported beside the standard library."""
         self.at_end: Callable[[bool], str | None] = lambda failed: None
         """Is told that code has ended, and whether by an error; gives a note to be added to it."""
 
-    def provide(self, name: str, value: object) -> None:
-        """Put a name into the namespace; code that rebinds it has its way, but for `context`."""
+    def provide(self, name: str, value: object, *, restored: bool = False) -> None:
+        """Put a name into the namespace.
+
+        Code that rebinds it has its way, unless it is `context` or `restored` before each cell.
+        """
+        if restored:
+            self._restored.add(name)
         self._provided[name] = self.namespace[name] = value
 
     async def execute(self, code: str, cell: int) -> str | None:
@@ -84,7 +90,7 @@ class Repl:
 
     def _restore(self) -> None:
         for name, value in self._provided.items():
-            if name == "context" or name not in self.namespace:
+            if name in self._restored or name not in self.namespace:
                 self.namespace[name] = value
 
     def is_own_function(self, name: str) -> bool:

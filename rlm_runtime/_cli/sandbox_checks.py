@@ -16,7 +16,7 @@ from rlm_runtime._cli.checks import Check
 from rlm_runtime._config import Environment
 from rlm_runtime._errors import SandboxError, SandboxStartError
 from rlm_runtime._sandbox.assets import Assets, find_assets, prepare_assets
-from rlm_runtime._sandbox.base import SubCall
+from rlm_runtime._sandbox.base import SubCall, ToolCall
 from rlm_runtime._sandbox.deno import open_deno_sandbox
 from rlm_runtime._sandbox.walls import WallName, Walls, find_walls
 
@@ -60,6 +60,9 @@ class _NoCalls:
 
     async def llm_query(self, call: SubCall) -> object:
         raise SandboxError("it made a sub-call")
+
+    async def tool(self, call: ToolCall) -> object:
+        raise SandboxError("it called a tool")
 
     async def final(self, answer: object) -> None:
         raise SandboxError("it gave an answer")

@@ -36,7 +36,18 @@ Progress = Callable[[str], None]
 
 _PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 _SHARED = ("_excerpt", "_value_bases", "_values")
-_BOOTSTRAP = ("errors", "stopping", "output", "repl", "host", "habits", "names", "arrival", "start")
+_BOOTSTRAP = (
+    "errors",
+    "stopping",
+    "output",
+    "repl",
+    "tools",
+    "host",
+    "habits",
+    "names",
+    "arrival",
+    "start",
+)
 _MANIFEST = "manifest.json"
 _BUILDING = "building-"
 _SNAPSHOT = "snapshot.bin"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rlm_runtime._types import StopReason
@@ -45,6 +46,38 @@ class SubCallError(Exception):
         self.partial = partial
 
 
+class ToolSpec(Protocol):
+    """What a sandbox learns of a tool."""
+
+    @property
+    def name(self) -> str:
+        """What generated code calls it by."""
+        ...
+
+    @property
+    def signature(self) -> str:
+        """Its parameters and its return type as Python writes them: `(a: int, *, b=1) -> str`."""
+        ...
+
+    @property
+    def doc(self) -> str:
+        """What it does, for the author of the code."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """What a tool was called with."""
+
+    name: str
+    args: list[Any] = field(default_factory=list)
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+class ToolCallError(Exception):
+    """A call of a tool failed; the code that made it gets this as `ToolError`."""
+
+
 class AnswerRejectedError(Exception):
     """An answer was refused; the code that gave it gets the message, and the node goes on."""
 
@@ -57,6 +90,14 @@ class HostCalls(Protocol):
 
         Raises:
             SubCallError: The sub-call failed.
+        """
+        ...
+
+    async def tool(self, call: ToolCall) -> object:
+        """Call a tool of the node.
+
+        Raises:
+            ToolCallError: It failed, or there is no such tool.
         """
         ...
 
@@ -87,6 +128,14 @@ class Sandbox(Protocol):
         Raises:
             SandboxError: The sandbox is lost.
             InputError: The value cannot be sent.
+        """
+        ...
+
+    async def provide_tools(self, tools: Sequence[ToolSpec]) -> None:
+        """Give the namespace functions that call tools, and come back before each execution.
+
+        Raises:
+            SandboxError: The sandbox is lost.
         """
         ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -30,6 +30,9 @@ from rlm_runtime._sandbox.base import (
     HostCalls,
     SubCall,
     SubCallError,
+    ToolCall,
+    ToolCallError,
+    ToolSpec,
 )
 from rlm_runtime._sandbox.command import ENVIRONMENT, command, rlimits
 from rlm_runtime._sandbox.intake import Intake
@@ -42,6 +45,7 @@ from rlm_runtime._sandbox.messages import (
     Nothing,
     Output,
     Ready,
+    ToolRequest,
 )
 from rlm_runtime._sandbox.transcript import Transcript
 from rlm_runtime._sandbox.walls import Walls
@@ -90,6 +94,14 @@ class DenoSandbox:
             await self._request("assign", {"name": name}, payload)
         except RequestError as exc:
             raise InputError(f"Cannot use this {name}: in the sandbox, {exc}") from exc
+
+    async def provide_tools(self, tools: Sequence[ToolSpec]) -> None:
+        """Give the namespace functions that call tools, and come back before each execution."""
+        told = [{"name": one.name, "signature": one.signature, "doc": one.doc} for one in tools]
+        try:
+            await self._request("tools", {"tools": told}, None)
+        except RequestError as exc:
+            raise SandboxError(f"The sandbox is lost: it refused its tools: {exc}") from exc
 
     async def execute(self, code: str) -> ExecutionResult:
         """Run code in the namespace."""
@@ -159,6 +171,8 @@ class DenoSandbox:
             match method, payload:
                 case "llm_query", Payload():
                     return await self._llm_query(self._validate(LLMQuery, params), payload)
+                case "tool", Payload():
+                    return await self._tool(self._validate(ToolRequest, params), payload)
                 case "final", Payload():
                     self._validate(Nothing, params)
                     async with self._answers.value(payload) as answer:
@@ -213,7 +227,18 @@ class DenoSandbox:
                 str(exc), data={"stop_reason": exc.stop_reason}, payload=partial
             ) from exc
 
-    async def _request(self, method: str, params: Params, payload: Payload | Text) -> Reply:
+    async def _tool(self, params: ToolRequest, payload: Payload) -> Reply:
+        try:
+            async with self._arguments.value(payload) as given:
+                result = await self._calls.tool(_tool_call(params, given))
+            return Reply({}, await _pack(result, "result.value"))
+        except UnsendableError as exc:
+            reason = str(exc)[:_MAX_REASON_CHARS]
+            raise RequestError(f"Cannot use what {params.name}() gave: {reason}") from exc
+        except ToolCallError as exc:
+            raise RequestError(str(exc)[:_MAX_REASON_CHARS]) from exc
+
+    async def _request(self, method: str, params: Params, payload: Payload | Text | None) -> Reply:
         try:
             return await self._peer.request(method, params, payload)
         except PeerError as exc:
@@ -273,6 +298,13 @@ def _sub_call(params: LLMQuery, given: object) -> SubCall:
         case _:
             raise SandboxError("it made a sub-call that is not one")
     return SubCall(prompt=prompt, context=context, model=params.model, recursive=params.recursive)
+
+
+def _tool_call(params: ToolRequest, given: object) -> ToolCall:
+    match given:
+        case [list(args), dict(kwargs)] if all(isinstance(name, str) for name in kwargs):
+            return ToolCall(name=params.name, args=args, kwargs=kwargs)
+    raise SandboxError("it called a tool in a way that is not one")
 
 
 @asynccontextmanager

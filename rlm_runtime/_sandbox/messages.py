@@ -32,7 +32,7 @@ class Output(_Message):
 
 
 class Cancel(_Message):
-    """Params of `cancel`."""
+    """Params of `cancel`: a request that is open, or has just ended."""
 
     id: int
 
@@ -52,6 +52,12 @@ class LLMQuery(_Message):
 
     model: str | None = Field(max_length=200)
     recursive: bool | None
+
+
+class ToolRequest(_Message):
+    """Params of `tool`."""
+
+    name: str = Field(max_length=200)
 
 
 class Execution(_Message):

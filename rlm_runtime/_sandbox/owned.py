@@ -20,6 +20,8 @@ from rlm_runtime._sandbox.base import (
     Sandbox,
     SubCall,
     SubCallError,
+    ToolCall,
+    ToolCallError,
 )
 
 _T = TypeVar("_T")
@@ -144,6 +146,10 @@ class _Link:
         """Answer a sub-call."""
         return await self._serve(self._bound().llm_query, call)
 
+    async def tool(self, call: ToolCall) -> object:
+        """Call a tool."""
+        return await self._serve(self._bound().tool, call)
+
     async def final(self, answer: object) -> None:
         """Take the node's answer."""
         await self._serve(self._bound().final, answer)
@@ -187,7 +193,7 @@ class _Served(Generic[_T]):
         try:
             with self.scope:
                 self._values.append(await self._handler(self._argument))
-        except (SubCallError, AnswerRejectedError) as exc:
+        except (SubCallError, ToolCallError, AnswerRejectedError) as exc:
             self._error = exc
         finally:
             self.ended.set()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 
 from rlm_runtime._groups import unwrapped
-from rlm_runtime._sandbox.base import ExecutionResult, HostCalls, OpenSandbox
+from rlm_runtime._sandbox.base import ExecutionResult, HostCalls, OpenSandbox, ToolSpec
 from rlm_runtime._sandbox.pool import Pool, open_pool
 from tests.calls import FakeCalls
 
@@ -33,6 +33,9 @@ class Controlled:
         self.has_started = False
 
     async def assign(self, name: str, value: object) -> None:
+        raise AssertionError
+
+    async def provide_tools(self, tools: Sequence[ToolSpec]) -> None:
         raise AssertionError
 
     async def execute(self, code: str) -> ExecutionResult:

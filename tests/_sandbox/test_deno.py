@@ -16,6 +16,7 @@ from rlm_runtime._errors import InputError, SandboxError, SandboxStartError
 from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.base import ExecutionResult
 from rlm_runtime._sandbox.deno import DenoSandbox, open_deno_sandbox
+from rlm_runtime._tools.function import Tool
 from rlm_runtime._values import encode
 from tests.calls import FakeCalls
 from tests.pipes import frame
@@ -116,6 +117,17 @@ BAD: dict[str, tuple[bytes, str]] = {
     "a sub-call of text": (ask("llm_query", b"[]", kind="utf8", **PLAIN), "that is not one"),
     "a sub-call of no value": (ask("llm_query", b"\xff" * 20, **PLAIN), "Cannot decode a value"),
     "a large sub-call of no value": (ask("llm_query", b"\xff" * 2_000_000, **PLAIN), "decode"),
+    "a tool without payload": (ask("tool", name="a"), "unknown request 'tool'"),
+    "a tool of another node": (ask("tool", encode([[], {}]), name="a", node=0), "ToolRequest"),
+    "a tool without arguments": (ask("tool", encode([]), name="a"), "called a tool in a way"),
+    "a tool given text": (ask("tool", encode(["x", {}]), name="a"), "called a tool in a way"),
+    "a tool given a list": (ask("tool", encode([[], []]), name="a"), "called a tool in a way"),
+    "a tool given a number's": (ask("tool", encode([[], {1: 2}]), name="a"), "called a tool in"),
+    "a tool given no value": (ask("tool", b"\xff" * 20, name="a"), "Cannot decode a value"),
+    "a tool given too much": (
+        ask("tool", encode([[[[]] * 1_000_000], {}]), name="a"),
+        "a value that takes more than 128 MiB",
+    ),
     "an answer of no value": (ask("final", b"pickle"), "Cannot decode a value"),
     "an answer of no text": (ask("final", b"\xff", kind="utf8"), "its text is not UTF-8"),
     "an answer without payload": (ask("final"), "unknown request 'final'"),
@@ -150,7 +162,7 @@ async def test_what_breaks_the_protocol_loses_the_sandbox(
         async with pretending(tmp_path, "plays_sandbox", READY, said, calls=calls) as sandbox:
             await sandbox.execute("code")
     assert not isinstance(caught.value, SandboxStartError)
-    assert calls.calls == [] and calls.answers == []
+    assert calls.calls == [] and calls.tool_calls == [] and calls.answers == []
     assert_none_left(tmp_path)
 
 
@@ -216,6 +228,13 @@ async def test_output_so_far_is_there_while_the_code_runs(tmp_path: Path) -> Non
                 await anyio.sleep(0.01)
             assert sandbox.output_so_far() == ExecutionResult(stdout="half")
             tasks.cancel_scope.cancel()
+
+
+async def test_a_sandbox_that_refuses_its_tools_is_lost(tmp_path: Path) -> None:
+    refused = frame({"jsonrpc": "2.0", "id": 0, "error": {"message": "no"}})
+    async with pretending(tmp_path, "plays_sandbox", READY, refused) as sandbox:
+        with pytest.raises(SandboxError, match="it refused its tools: no"):
+            await sandbox.provide_tools([Tool(len, name="size")])
 
 
 async def test_a_value_that_cannot_be_sent_is_an_input_error(tmp_path: Path) -> None:

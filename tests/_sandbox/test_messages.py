@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from rlm_runtime._sandbox.messages import Cancel, Execution, Fatal, LLMQuery, Nothing, Output, Ready
+from rlm_runtime._sandbox.messages import (
+    Cancel,
+    Execution,
+    Fatal,
+    LLMQuery,
+    Nothing,
+    Output,
+    Ready,
+    ToolRequest,
+)
 
 READY = {"protocol": 1, "python": "3.14"}
 OUTPUT = {"stream": "stdout", "text": "x", "omitted": 0}
@@ -23,6 +32,7 @@ EXECUTION = {"error": None, "interrupted": False, "pending": ["a"], "variables":
         (Fatal, {"message": "x"}),
         (LLMQuery, CALL),
         (LLMQuery, {"model": "fast", "recursive": True}),
+        (ToolRequest, {"name": "search"}),
         (Execution, EXECUTION),
         (Execution, EXECUTION | {"error": "Traceback", "interrupted": True}),
         (Nothing, {}),
@@ -57,6 +67,10 @@ FORGED: list[tuple[type[BaseModel], object]] = [
     (LLMQuery, CALL | {"recursive": "yes"}),
     (LLMQuery, CALL | {"recursive": 1}),
     (LLMQuery, CALL | {"node": "other"}),
+    (ToolRequest, {}),
+    (ToolRequest, {"name": None}),
+    (ToolRequest, {"name": "x" * 201}),
+    (ToolRequest, {"name": "search", "node": 0}),
     (Execution, EXECUTION | {"error": 1}),
     (Execution, EXECUTION | {"error": "x" * 200_001}),
     (Execution, EXECUTION | {"pending": "ab"}),

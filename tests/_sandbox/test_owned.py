@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 
 import anyio
 import pytest
 
 from rlm_runtime._errors import SandboxError
-from rlm_runtime._sandbox.base import AnswerRejectedError, SubCall, SubCallError
+from rlm_runtime._sandbox.base import (
+    AnswerRejectedError,
+    SubCall,
+    SubCallError,
+    ToolCall,
+    ToolCallError,
+)
 from tests._sandbox.pools import Controlled, Node, Opener, Pooled, pooled
 from tests.calls import REJECTED, FakeCalls, echo
 
@@ -38,6 +44,21 @@ async def test_calls_reach_the_node() -> None:
         with pytest.raises(AnswerRejectedError, match="not good enough"):
             await sandbox.calls.final(REJECTED)
         assert sandbox.calls.limits()["calls"] == 7
+
+
+async def test_calls_of_tools_reach_the_node_and_so_do_their_errors() -> None:
+    async def fail(call: ToolCall) -> object:
+        raise ToolCallError("no")
+
+    opener = Opener(by_itself=True)
+    async with pooled(opener) as pool, AsyncExitStack() as stack:
+        run = stack.enter_context(pool.run(room=0))
+        await stack.enter_async_context(run(FakeCalls(), memory_mb=512))
+        await stack.enter_async_context(run(FakeCalls(tool=fail), memory_mb=512))
+        call = ToolCall(name="search", args=[1], kwargs={"a": 2})
+        assert await opener.made[0].calls.tool(call) == [[1], {"a": 2}]
+        with pytest.raises(ToolCallError, match="no"):
+            await opener.made[1].calls.tool(call)
 
 
 async def test_a_failed_call_is_an_error_of_the_sandbox_alone() -> None:

@@ -1,0 +1,1 @@
+"""Host functions and MCP servers, exposed to the REPL as functions."""
