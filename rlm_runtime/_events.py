@@ -199,6 +199,45 @@ class CodeExecuted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCalled(Event):
+    """A node's code called a tool."""
+
+    node: int
+    call: int
+    """Number of the call among those of tools in its run, from 0."""
+    tool: str
+    arguments: str
+    """What it was called with, as text cut to a preview."""
+    kind: Literal["tool_called"] = "tool_called"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolReturned(Event):
+    """A call of a tool gave a result."""
+
+    node: int
+    call: int
+    tool: str
+    result: str
+    """The result as text cut to a preview."""
+    result_type: str
+    seconds: float
+    kind: Literal["tool_returned"] = "tool_returned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFailed(Event):
+    """A call of a tool failed, or nobody waited for it any more."""
+
+    node: int
+    call: int
+    tool: str
+    error: str
+    seconds: float
+    kind: Literal["tool_failed"] = "tool_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeEnded(Event):
     """A node ended."""
 
@@ -250,6 +289,9 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "history_trimmed": HistoryTrimmed,
     "code_started": CodeStarted,
     "code_executed": CodeExecuted,
+    "tool_called": ToolCalled,
+    "tool_returned": ToolReturned,
+    "tool_failed": ToolFailed,
     "node_ended": NodeEnded,
     "trace_failed": TraceFailed,
     "run_ended": RunEnded,

@@ -40,8 +40,12 @@ class Limits:
     """Seconds after a call's first failure in which it is tried again."""
     max_sandboxes: int = 8
     """Live sandboxes at each depth."""
+    max_tool_calls: int | None = 1000
+    """Calls of tools in the whole tree."""
+    max_tool_seconds: float = 60.0
+    """Seconds that one call of a tool may take."""
     max_cell_seconds: float = 60.0
-    """Seconds that one code block may run, waiting for sub-calls not counted."""
+    """Seconds that one code block may run, waiting for sub-calls and tools not counted."""
     max_memory_mb: int = 512
     """Memory of Python in one sandbox, in MiB; a large context raises it, up to 4096."""
     max_observation_chars: int = 8000
@@ -72,6 +76,7 @@ _LEAST: dict[str, float] = {
     "max_cost": 0,
     "max_node_share": 0.001,
     "max_seconds": 0.001,
+    "max_tool_seconds": 0.001,
     "max_cell_seconds": 0.001,
     "max_memory_mb": 64,
     "max_observation_chars": 200,

@@ -19,6 +19,7 @@ Reminder = Literal["no_code", "cut", "empty", "filtered", "thoughts", "tool_call
 
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "system.md": frozenset({"packages", "tools", "sub_calls", "family", "max_observation_chars"}),
+    "tools.md": frozenset({"tools_list"}),
     "sub_calls_nodes.md": frozenset({"models", "family"}),
     "sub_calls_completions.md": frozenset({"models", "family"}),
     "sub_calls_none.md": frozenset(),
@@ -99,6 +100,10 @@ class Prompts:
             family=_after_a_line(self._render("family.md")),
             max_observation_chars=max_observation_chars,
         )
+
+    def tools(self, tools_list: str) -> str:
+        """Render the section of the system prompt that lists a node's tools."""
+        return self._render("tools.md", tools_list=tools_list)
 
     def leaf(self) -> str:
         """Render the system prompt of a plain completion."""

@@ -15,6 +15,7 @@ WHOLE = {
     "max_iterations": 1,
     "max_calls": 1,
     "max_tokens": 1,
+    "max_tool_calls": 1,
     "max_nodes": 1,
     "max_concurrency": 1,
     "max_attempts": 1,
@@ -27,6 +28,7 @@ REAL = {
     "max_retry_seconds": 0.001,
     "max_seconds": 0.001,
     "max_cell_seconds": 0.001,
+    "max_tool_seconds": 0.001,
 }
 SHARES = {"max_node_share": 0.001}
 OPTIONAL = (
@@ -36,6 +38,7 @@ OPTIONAL = (
     "max_nodes",
     "max_retry_seconds",
     "max_seconds",
+    "max_tool_calls",
 )
 
 

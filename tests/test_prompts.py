@@ -28,6 +28,9 @@ RENDER: dict[str, Callable[[Prompts], str]] = {
     "sub_calls_nodes.md": lambda p: _render_system(p, "nodes"),
     "sub_calls_completions.md": lambda p: _render_system(p, "completions"),
     "sub_calls_none.md": _render_system,
+    "tools.md": lambda p: p.system(
+        sub_calls="none", max_observation_chars=1, tools=p.tools("- `search()`")
+    ),
     "models.md": lambda p: _render_system(p.naming((), ("fast",)), "nodes"),
     "family.md": _render_system,
     "family_sub_calls.md": lambda p: _render_system(p, "nodes"),
@@ -50,6 +53,7 @@ RENDER: dict[str, Callable[[Prompts], str]] = {
 
 SYSTEM_PARTS = {
     "system.md",
+    "tools.md",
     "models.md",
     "family.md",
     "family_sub_calls.md",
@@ -112,6 +116,15 @@ def test_system_prompt_tells_of_packages_only_where_there_are_some() -> None:
     assert f"{library} and attrs 26.1.0, bs4 $4 {{x}}. No network" in given
     assert f"{library}. No network" in _system("nodes")
     assert none.naming(()).leaf() == some.leaf()
+
+
+def test_system_prompt_tells_of_tools_only_where_there_are_some() -> None:
+    prompts = Prompts.load()
+    section = prompts.tools("- `await search(q: str)`: Costs $4 {x}.")
+    given = prompts.system(sub_calls="nodes", max_observation_chars=4321, tools=section)
+    assert "\n\n# Tools\n\n" in given and "- `await search(q: str)`: Costs $4 {x}.\n" in given
+    assert given.replace(f"{section}\n\n", "") == _system("nodes")
+    assert "ToolError" in given and "ToolError" not in _system("nodes")
 
 
 def test_values_are_put_in_as_they_are() -> None:

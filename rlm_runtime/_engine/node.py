@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -41,7 +41,10 @@ from rlm_runtime._sandbox.base import (
     Sandbox,
     SubCall,
     SubCallError,
+    ToolCall,
 )
+from rlm_runtime._tools.base import HostTool
+from rlm_runtime._tools.listing import list_tools
 from rlm_runtime._types import Completion, Message
 from rlm_runtime._values import UnsendableError, encode
 
@@ -86,6 +89,10 @@ class Tree(Protocol):
         """Answer a sub-call of a node."""
         ...
 
+    async def call_tool(self, node: Node, call: ToolCall) -> object:
+        """Call a tool of a node."""
+        ...
+
     def answered(self, node: Node) -> None:
         """Learn that a node has its answer, though it has not ended yet."""
         ...
@@ -113,6 +120,7 @@ class Node:
         llm: LLM,
         query: str,
         context: object,
+        tools: Mapping[str, HostTool] | None = None,
     ) -> None:
         self.number = number
         self.account = account
@@ -121,6 +129,7 @@ class Node:
         self.llm = llm
         self.query = query
         self.context = context
+        self.tools = tools or {}
         self.iteration = 0
         self.partial: object = None
         """The best so far: what the model said or its code printed, whichever came last."""
@@ -176,6 +185,14 @@ class Node:
         finally:
             self._open_calls -= 1
 
+    async def tool(self, call: ToolCall) -> object:
+        """Call a tool of this node; waiting for it is free, as for a sub-call."""
+        self._open_calls += 1
+        try:
+            return await self._tree.call_tool(self, call)
+        finally:
+            self._open_calls -= 1
+
     async def final(self, answer: object) -> None:
         """Take the answer; the first one wins, and ends everything that the node does."""
         if self._answer is None:
@@ -200,7 +217,9 @@ class Node:
         levels = limits.max_depth - self.depth
         kinds: dict[int, SubCalls] = {0: "none", 1: "completions"}
         system = prompts.system(
-            sub_calls=kinds.get(levels, "nodes"), max_observation_chars=limits.max_observation_chars
+            sub_calls=kinds.get(levels, "nodes"),
+            max_observation_chars=limits.max_observation_chars,
+            tools=prompts.tools(list_tools(self.tools.values())) if self.tools else "",
         )
         query = self.query
         if len(query) > _QUERY_CHARS_SHOWN:
@@ -222,6 +241,8 @@ class Node:
         ):
             await sandbox.assign("context", self.context)
             await sandbox.assign("query", self.query)
+            if self.tools:
+                await sandbox.provide_tools(tuple(self.tools.values()))
             seconds = time.monotonic() - started
             self._tree.record(SandboxStarted(node=self.number, pid=sandbox.pid, seconds=seconds))
             completion = await first.wait()

@@ -19,6 +19,7 @@ from rlm_runtime._engine.bounds import limits_left
 from rlm_runtime._engine.calls import Calls
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.node import Node
+from rlm_runtime._engine.tools import NO_TOOLS, ToolCalls, Tools
 from rlm_runtime._engine.window import complete_plainly
 from rlm_runtime._errors import (
     LimitExceededError,
@@ -38,7 +39,14 @@ from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy
 from rlm_runtime._plain import to_plain
 from rlm_runtime._prompts import Prompts
-from rlm_runtime._sandbox.base import HostCalls, OpenSandbox, Sandbox, SubCall, SubCallError
+from rlm_runtime._sandbox.base import (
+    HostCalls,
+    OpenSandbox,
+    Sandbox,
+    SubCall,
+    SubCallError,
+    ToolCall,
+)
 from rlm_runtime._types import Completion, Message, StopReason
 from rlm_runtime._usage import Account, Ledger
 
@@ -71,6 +79,7 @@ class Run:
         record: Callable[[Event], None],
         gate: Gate | None = None,
         retries: RetryPolicy | None = None,
+        tools: Tools = NO_TOOLS,
     ) -> None:
         self.limits = limits
         self.prompts = prompts
@@ -82,6 +91,8 @@ class Run:
         self._calls = Calls(
             limits=limits, ledger=self.ledger, record=record, gate=gate, retries=retries
         )
+        self._tools = tools
+        self._tool_calls = ToolCalls(limits=limits, record=record)
         # A parent holds its sandbox while it waits for its children, so each depth has its own
         self._sandboxes: defaultdict[int, anyio.CapacityLimiter] = defaultdict(
             lambda: anyio.CapacityLimiter(limits.max_sandboxes)
@@ -171,6 +182,14 @@ class Run:
         context = call.prompt if call.context is None else call.context
         return await self._answer_by_node(call.prompt, context, llm=llm, depth=depth, parent=node)
 
+    async def call_tool(self, node: Node, call: ToolCall) -> object:
+        """Call a tool of a node.
+
+        Raises:
+            ToolCallError: It failed, or no call is left.
+        """
+        return await self._tool_calls.call(node.number, node.tools, call)
+
     def answered(self, node: Node) -> None:
         """Stop the clock when the root has its answer; what is left to do is ours."""
         if node is self._root:
@@ -178,9 +197,10 @@ class Run:
 
     def limits_left(self, node: Node) -> dict[str, int | float | None]:
         """Tell what a node may still spend."""
-        return limits_left(
+        left = limits_left(
             node.account, self.ledger, self.limits, depth=node.depth, iteration=node.iteration
         )
+        return {**left, "tool_calls": self._tool_calls.left} if node.tools else left
 
     async def _answer_in_time(self, query: str, context: object) -> object:
         with self._time:
@@ -207,6 +227,7 @@ class Run:
                 llm=llm,
                 query=query,
                 context=context,
+                tools=self._tools.for_depth(depth),
             )
             self._root = self._root or node
             self.record(

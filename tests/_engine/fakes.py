@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -21,6 +22,7 @@ import anyio.lowlevel
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.node import Node
 from rlm_runtime._engine.run import Models, Run
+from rlm_runtime._engine.tools import NO_TOOLS, Tools
 from rlm_runtime._errors import RLMError, SandboxError
 from rlm_runtime._events import Event
 from rlm_runtime._limits import Limits
@@ -28,7 +30,7 @@ from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy
 from rlm_runtime._llm.scripted import Policy, ScriptedLLM
 from rlm_runtime._prompts import Prompts
-from rlm_runtime._sandbox.base import ExecutionResult, HostCalls, SubCall
+from rlm_runtime._sandbox.base import ExecutionResult, HostCalls, SubCall, ToolCall, ToolSpec
 from rlm_runtime._types import Completion, Message
 
 _E = TypeVar("_E", bound=Event)
@@ -74,6 +76,10 @@ class FakeSandbox:
         if self.assign_error is not None:
             raise self.assign_error
         self.provided[name] = value
+
+    async def provide_tools(self, tools: Sequence[ToolSpec]) -> None:
+        for tool in tools:
+            self.provided[tool.name] = partial(self._tool, tool.name)
 
     async def execute(self, code: str) -> ExecutionResult:
         self._names |= self.provided
@@ -152,6 +158,9 @@ class FakeSandbox:
         self._pending.append(prompt)
         self._tasks.start_soon(self._serve, call, future)
         return future
+
+    async def _tool(self, name: str, *args: object, **kwargs: object) -> object:
+        return await self.calls.tool(ToolCall(name=name, args=list(args), kwargs=kwargs))
 
     async def _serve(self, call: SubCall, future: asyncio.Future[object]) -> None:
         try:
@@ -283,6 +292,7 @@ def make_run(
     sandboxes: FakeSandboxes | None = None,
     gate: Gate | None = None,
     retries: RetryPolicy | None = None,
+    tools: Tools = NO_TOOLS,
 ) -> Played:
     """Make a run of scripted models in fake sandboxes."""
     requests: list[tuple[Message, ...]] = []
@@ -303,6 +313,7 @@ def make_run(
         record=events.append,
         gate=gate,
         retries=retries,
+        tools=tools,
     )
     return Played(run, sandboxes, requests, events)
 
@@ -319,6 +330,7 @@ async def play(
     gate: Gate | None = None,
     retries: RetryPolicy | None = None,
     seconds: float = 10,
+    tools: Tools = NO_TOOLS,
 ) -> Played:
     """Run a query to its end, and leave nothing behind."""
     played = make_run(
@@ -329,6 +341,7 @@ async def play(
         sandboxes=sandboxes,
         gate=gate,
         retries=retries,
+        tools=tools,
     )
     try:
         with anyio.fail_after(seconds):

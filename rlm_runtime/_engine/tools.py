@@ -1,0 +1,98 @@
+"""The calls of tools of a run: limits and room first, then the call, then the event."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import anyio
+
+from rlm_runtime._describe import preview
+from rlm_runtime._events import Event, ToolCalled, ToolFailed, ToolReturned
+from rlm_runtime._limits import Limits
+from rlm_runtime._sandbox.base import ToolCall, ToolCallError
+from rlm_runtime._tools.base import HostTool, ToolError
+
+_MOST_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Who may call what."""
+
+    root: Mapping[str, HostTool] = field(default_factory=dict)
+    children: Mapping[str, HostTool] = field(default_factory=dict)
+
+    def for_depth(self, depth: int) -> Mapping[str, HostTool]:
+        """Give the tools of the nodes at a depth."""
+        return self.root if depth == 0 else self.children
+
+
+NO_TOOLS = Tools()
+
+
+class ToolCalls:
+    """Makes the calls of tools of one run."""
+
+    def __init__(self, *, limits: Limits, record: Callable[[Event], None]) -> None:
+        self._limits = limits
+        self._record = record
+        self._made = 0
+        self._room = anyio.CapacityLimiter(_MOST_AT_ONCE)
+
+    @property
+    def left(self) -> int | None:
+        """How many calls may still be made; None for no limit."""
+        limit = self._limits.max_tool_calls
+        return None if limit is None else limit - self._made
+
+    async def call(self, node: int, tools: Mapping[str, HostTool], call: ToolCall) -> object:
+        """Call one of a node's tools.
+
+        Raises:
+            ToolCallError: It failed, there is none of that name, or no call is left.
+        """
+        tool = tools.get(call.name)
+        if tool is None:
+            raise ToolCallError(f"Cannot call {call.name[:100]!r}: this node has no such tool")
+        if self.left == 0:
+            raise ToolCallError(
+                f"Cannot call {tool.name}(): max_tool_calls is {self._limits.max_tool_calls}"
+            )
+        number, self._made = self._made, self._made + 1
+        given = preview([*call.args, *([call.kwargs] if call.kwargs else [])])
+        self._record(ToolCalled(node=node, call=number, tool=tool.name, arguments=given))
+        started = time.monotonic()
+        error = "it was cancelled"
+        try:
+            result = await self._call(tool, call)
+            error = ""
+        except ToolError as exc:
+            error = str(exc)
+            raise ToolCallError(error) from exc
+        finally:
+            seconds = time.monotonic() - started
+            if error:
+                self._record(
+                    ToolFailed(node=node, call=number, tool=tool.name, error=error, seconds=seconds)
+                )
+        self._record(
+            ToolReturned(
+                node=node,
+                call=number,
+                tool=tool.name,
+                result=preview(result),
+                result_type=type(result).__name__,
+                seconds=seconds,
+            )
+        )
+        return result
+
+    async def _call(self, tool: HostTool, call: ToolCall) -> object:
+        seconds = self._limits.max_tool_seconds
+        # Whoever holds a place leaves it in time, so nobody waits for ever
+        async with self._room:
+            with anyio.move_on_after(seconds):
+                return await tool.call(call.args, call.kwargs)
+        raise ToolError(f"{tool.name}() took more than {seconds:g} seconds, and was given up")
