@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from rlm_runtime._llm.base import LLM, CallOptions
     from rlm_runtime._models import Model, ModelInfo, Price
     from rlm_runtime._rlm import RLM, RunResult, run_sync
+    from rlm_runtime._tools.function import Tool
+    from rlm_runtime._tools.server import MCPServer
     from rlm_runtime._trace import read_trace
     from rlm_runtime._types import Completion, Message, Usage
 
@@ -60,6 +62,8 @@ _HOMES = {
     "_llm.base": ("LLM", "CallOptions"),
     "_models": ("Model", "ModelInfo", "Price"),
     "_rlm": ("RLM", "RunResult", "run_sync"),
+    "_tools.function": ("Tool",),
+    "_tools.server": ("MCPServer",),
     "_trace": ("read_trace",),
     "_types": ("Completion", "Message", "Usage"),
 }
@@ -73,6 +77,7 @@ __all__ = [
     "LLM",
     "LimitExceededError",
     "Limits",
+    "MCPServer",
     "Message",
     "Model",
     "ModelAuthenticationError",
@@ -90,6 +95,7 @@ __all__ = [
     "RunResult",
     "SandboxError",
     "SandboxStartError",
+    "Tool",
     "TraceError",
     "Usage",
     "read_trace",

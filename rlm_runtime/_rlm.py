@@ -18,6 +18,7 @@ from rlm_runtime._config import read_environment
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.node import memory_for
 from rlm_runtime._engine.run import Models, Run
+from rlm_runtime._engine.tools import Tools
 from rlm_runtime._errors import ConfigError, InputError, RLMError
 from rlm_runtime._events import Event, TraceFailed
 from rlm_runtime._limits import Limits
@@ -31,6 +32,7 @@ from rlm_runtime._sandbox.packages import prepare_packages
 from rlm_runtime._sandbox.pool import Pool, open_pool
 from rlm_runtime._sandbox.walls import find_walls
 from rlm_runtime._sandbox.wheels import parse_requirements
+from rlm_runtime._tools.opening import ChildTools, Given, open_tools
 from rlm_runtime._trace import TraceWriter, new_run_id
 from rlm_runtime._types import StopReason, Usage
 
@@ -78,6 +80,8 @@ class RLM:
         base_url: str | None = None,
         api_key: str | None = None,
         limits: Limits | None = None,
+        tools: Sequence[Given] = (),
+        child_tools: ChildTools = "same",
         packages: Sequence[str] = (),
         spare_sandboxes: int | None = None,
         prompts: Path | None = None,
@@ -95,6 +99,9 @@ class RLM:
             base_url: An OpenAI-compatible endpoint for the models given by name.
             api_key: Its key; else `RLM_API_KEY`, else `OPENAI_API_KEY` of the environment.
             limits: What each run may spend.
+            tools: What generated code may call outside of its sandbox: functions, `Tool`s, and
+                `MCPServer`s, which are open as long as this is.
+            child_tools: The tools of child nodes: the `same`, `none`, or a list of their own.
             packages: Packages that generated code may import, such as `attrs>=25`: pure-Python or
                 Pyodide wheels, which pip resolves from its index the first time.
             spare_sandboxes: How many sandboxes are kept ready for child nodes; None learns it from
@@ -111,6 +118,8 @@ class RLM:
         self._environment = read_environment()
         self._api_key = api_key or self._environment.api_key
         self._limits = limits or Limits()
+        self._given_tools = tools
+        self._child_tools = child_tools
         self._packages = packages
         self._spare_sandboxes = spare_sandboxes
         self._prompts_dir = prompts
@@ -119,7 +128,7 @@ class RLM:
         self._on_setup = on_setup
         self._stack = AsyncExitStack()
         self._endpoint: OpenAIEndpoint | None = None
-        self._parts: tuple[Models, Prompts, Pool] | None = None
+        self._parts: tuple[Models, Tools, Prompts, Pool] | None = None
         self._gate = Gate()
         self._runs: dict[anyio.CancelScope, anyio.Event] = {}
 
@@ -149,6 +158,10 @@ class RLM:
                     for alias, model in self._aliases.items()
                 },
             )
+            opened = await stack.enter_async_context(
+                open_tools(self._given_tools, self._child_tools)
+            )
+            tools = Tools(root=opened[0], children=opened[1])
             prompts = Prompts.load(self._prompts_dir)
             progress = self._on_setup or (lambda line: None)
             assets = await prepare_assets(
@@ -162,7 +175,7 @@ class RLM:
                 packages.assets, walls=await find_walls(assets), progress=progress
             )
             pool = await stack.enter_async_context(open_pool(opener, spares=self._spare_sandboxes))
-            self._parts = (models, prompts, pool)
+            self._parts = (models, tools, prompts, pool)
             self._stack = stack.pop_all()
         return self
 
@@ -213,7 +226,13 @@ class RLM:
         raise RLMError("Stopped without an answer: the block of this RLM has ended")
 
     async def _run(
-        self, query: str, context: object, models: Models, prompts: Prompts, pool: Pool
+        self,
+        query: str,
+        context: object,
+        models: Models,
+        tools: Tools,
+        prompts: Prompts,
+        pool: Pool,
     ) -> RunResult:
         started = time.monotonic()
         run_id = new_run_id()
@@ -229,6 +248,7 @@ class RLM:
                 open_sandbox=open_sandbox,
                 record=recorder.record,
                 gate=self._gate,
+                tools=tools,
             )
             path = None if trace is None else trace.path
             try:

@@ -21,6 +21,7 @@ NAMES = {
     "LLM",
     "LimitExceededError",
     "Limits",
+    "MCPServer",
     "Message",
     "Model",
     "ModelAuthenticationError",
@@ -38,6 +39,7 @@ NAMES = {
     "RunResult",
     "SandboxError",
     "SandboxStartError",
+    "Tool",
     "TraceError",
     "Usage",
     "read_trace",
@@ -89,7 +91,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not set(HEAVY) & set(json.loads(done.stdout))
 
 
-def test_the_library_works_without_litellm_and_the_viewer() -> None:
+def test_the_library_works_without_litellm_mcp_and_the_viewer() -> None:
     code = "import sys, json, rlm_runtime; rlm_runtime.RLM; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"litellm", "textual"} & set(json.loads(done.stdout))
+    assert not {"litellm", "mcp", "textual"} & set(json.loads(done.stdout))
