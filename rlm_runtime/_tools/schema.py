@@ -94,7 +94,10 @@ def identifier(text: str, *, taken: Mapping[str, object]) -> str:
 def write_doc(description: str | None, parameters: Parameters) -> str:
     """Write a docstring from what a server says of a tool and its parameters."""
     lines = list(parameters.describe())
-    parts = [(description or "").strip(), "\n".join(["Args:", *lines]) if lines else ""]
+    parts = [
+        inspect.cleandoc(description or "").strip(),
+        "\n".join(["Args:", *lines]) if lines else "",
+    ]
     return "\n\n".join(part for part in parts if part)[:_MAX_DOC_CHARS]
 
 

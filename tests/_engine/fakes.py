@@ -159,8 +159,19 @@ class FakeSandbox:
         self._tasks.start_soon(self._serve, call, future)
         return future
 
-    async def _tool(self, name: str, *args: object, **kwargs: object) -> object:
-        return await self.calls.tool(ToolCall(name=name, args=list(args), kwargs=kwargs))
+    def _tool(self, name: str, *args: object, **kwargs: object) -> asyncio.Future[object]:
+        call = ToolCall(name=name, args=list(args), kwargs=kwargs)
+        future = asyncio.get_running_loop().create_future()
+        self._tasks.start_soon(self._serve_tool, call, future)
+        return future
+
+    async def _serve_tool(self, call: ToolCall, future: asyncio.Future[object]) -> None:
+        try:
+            result = await self.calls.tool(call)
+        except Exception as exc:
+            future.set_exception(exc)
+        else:
+            future.set_result(result)
 
     async def _serve(self, call: SubCall, future: asyncio.Future[object]) -> None:
         try:
