@@ -22,6 +22,7 @@ from rlm_runtime._events import (
     NodeEnded,
     NodeStarted,
     SandboxLost,
+    ToolFailed,
     TraceFailed,
     WorstCaseExceeded,
 )
@@ -129,7 +130,10 @@ class LiveLine:
         nodes = self._tally.nodes_running
         done = self._tally.nodes - nodes
         spent = describe_spending(
-            self._tally.usage, time.monotonic() - self._started, max_cost=self._tally.max_cost
+            self._tally.usage,
+            time.monotonic() - self._started,
+            max_cost=self._tally.max_cost,
+            tool_calls=self._tally.tool_calls,
         )
         line = f"{next(self._spinner)} {count(nodes, 'node')} running, {done:,} done, {spent}"
         line += self._waiting()
@@ -164,6 +168,8 @@ def describe_event(event: Event) -> str | None:
                 f"rlm: warning: {printable(event.model)} counted {event.tokens:,} tokens where"
                 f" {event.allowed_tokens:,} were allowed; limits cannot hold it to less"
             )
+        case ToolFailed():
+            return f"node {event.node}: a tool failed: {one_line(event.error)}"
         case SandboxLost():
             return f"node {event.node}: the sandbox is lost: {one_line(event.reason)}"
         case HistoryTrimmed():

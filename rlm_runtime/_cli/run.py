@@ -25,6 +25,7 @@ from rlm_runtime._cli.progress import make_progress
 from rlm_runtime._cli.report import deliver, make_report
 from rlm_runtime._cli.status import ExitStatus, describe_error
 from rlm_runtime._cli.stderr import tell
+from rlm_runtime._cli.tool_options import make_tools, tool_options
 from rlm_runtime._context import SkippedFile, load_context, load_task
 from rlm_runtime._errors import ConfigError, InputError
 from rlm_runtime._events import Event
@@ -44,6 +45,7 @@ class _Settings:
     sub_model: str | None
     base_url: str | None
     limits: Limits
+    tools: list[Any]
     packages: tuple[str, ...]
     spare_sandboxes: int | None
     prompts: Path | None
@@ -61,6 +63,7 @@ class _Settings:
             sub_model=None if self.sub_model is None else resolve_model(self.sub_model),
             base_url=self.base_url,
             limits=self.limits,
+            tools=self.tools,
             packages=self.packages,
             spare_sandboxes=self.spare_sandboxes,
             trace_dir=self.trace_dir,
@@ -85,6 +88,7 @@ class _Settings:
 @click.option("--sub-model", envvar="RLM_SUB_MODEL", help="The model of sub-calls.")
 @click.option("--base-url", envvar="RLM_BASE_URL", help="An OpenAI-compatible endpoint.")
 @limit_options
+@tool_options
 @click.option(
     "--package",
     "packages",
@@ -189,6 +193,8 @@ def _make_settings(
     model: str | None,
     sub_model: str | None,
     base_url: str | None,
+    mcp_servers: tuple[str, ...],
+    functions: tuple[str, ...],
     packages: tuple[str, ...],
     spare_sandboxes: int | None,
     prompts: Path | None,
@@ -203,6 +209,7 @@ def _make_settings(
         sub_model=sub_model,
         base_url=base_url,
         limits=checked_limits,
+        tools=make_tools(mcp_servers, functions),
         packages=packages,
         spare_sandboxes=spare_sandboxes,
         prompts=prompts,

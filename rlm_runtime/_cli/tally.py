@@ -14,6 +14,7 @@ from rlm_runtime._events import (
     NodeStarted,
     RunEnded,
     RunStarted,
+    ToolCalled,
 )
 from rlm_runtime._types import StopReason, Usage
 
@@ -32,6 +33,7 @@ class Tally:
     nodes: int = 0
     nodes_running: int = 0
     usage: Usage = field(default_factory=Usage)
+    tool_calls: int = 0
     seconds: float = 0.0
     """From the first event to the last."""
     ended: RunEnded | None = None
@@ -77,18 +79,24 @@ class Tally:
                 self.waiting.pop((event.node, event.call), None)
             case ModelFailed():
                 self.waiting.pop((event.node, event.call), None)
+            case ToolCalled():
+                self.tool_calls += 1
             case RunEnded():
                 self.ended = event
                 self.seconds = event.seconds
 
 
-def describe_spending(usage: Usage, seconds: float, *, max_cost: float | None = None) -> str:
-    """Say what was spent, in one line, and what the cost may be."""
+def describe_spending(
+    usage: Usage, seconds: float, *, max_cost: float | None = None, tool_calls: int = 0
+) -> str:
+    """Say what was spent, in one line, and what the cost may be; tools where there were any."""
     cost = "cost unknown" if usage.cost is None else f"${usage.cost:.4f}"
     if max_cost is not None:
         cost = f"{cost} of ${max_cost:g}"
     tokens = usage.prompt_tokens + usage.completion_tokens
-    return f"{count(usage.calls, 'call')}, {count(tokens, 'token')}, {cost}, {seconds:.1f} s"
+    tools = f", {count(tool_calls, 'tool call')}" if tool_calls else ""
+    calls = f"{count(usage.calls, 'call')}{tools}"
+    return f"{calls}, {count(tokens, 'token')}, {cost}, {seconds:.1f} s"
 
 
 def count(number: int, noun: str) -> str:

@@ -18,7 +18,12 @@ from rlm_runtime._events import (
     NodeEnded,
     NodeStarted,
     SandboxLost,
+    ToolCalled,
+    ToolFailed,
+    ToolReturned,
 )
+
+_TOOL_LINES = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +33,8 @@ class _Node:
     last_mono: float = 0.0
     calls: int = 0
     tokens: int = 0
+    tool_calls: int = 0
+    tool_lines: int = 0
     code: str = ""
     """The code block that runs, or ran last."""
     lines: list[str] = field(default_factory=list)
@@ -94,6 +101,10 @@ def _update(node: _Node, event: Event) -> None:
         case ModelFailed():
             node.failures.pop(event.call, None)
             node.lines.append(f"a model call failed: {one_line(event.error)}")
+        case ToolCalled():
+            node.tool_calls += 1
+        case ToolReturned() | ToolFailed():
+            _add_tool_line(node, event)
         case SandboxLost():
             node.lines.append(f"the sandbox is lost: {one_line(event.reason)}")
         case CodeStarted():
@@ -104,13 +115,26 @@ def _update(node: _Node, event: Event) -> None:
             node.end = event
 
 
+def _add_tool_line(node: _Node, event: ToolReturned | ToolFailed) -> None:
+    node.tool_lines += 1
+    if node.tool_lines == _TOOL_LINES + 1:
+        node.lines.append("more calls of tools")
+    if node.tool_lines > _TOOL_LINES:
+        return
+    line = f"tool {one_line(event.tool, 60)}: {event.seconds:.2f} s"
+    if isinstance(event, ToolFailed):
+        line += f", failed: {one_line(event.error)}"
+    node.lines.append(line)
+
+
 def _headline(number: int, node: _Node, unfinished: str) -> str:
     status = node.end.stop_reason if node.end else unfinished
     seconds = node.last_mono - node.start.mono
+    tools = f"{count(node.tool_calls, 'tool call')}, " if node.tool_calls else ""
     return (
         f"{number} {printable(status)}, {one_line(node.start.model, 40)}, "
         f"depth {node.start.depth}, {count(node.calls, 'call')}, "
-        f"{count(node.tokens, 'token')}, {seconds:.1f} s: {one_line(node.start.query)}"
+        f"{tools}{count(node.tokens, 'token')}, {seconds:.1f} s: {one_line(node.start.query)}"
     )
 
 

@@ -60,7 +60,9 @@ def _find_trace(run: str | None, trace_dir: Path) -> Path:
 def _lines(tree: Tree, path: Path, unfinished: str) -> Iterator[str]:
     tally = tree.tally
     status = one_line(tally.stop_reason or unfinished)
-    spent = describe_spending(tally.usage, tally.seconds, max_cost=tally.max_cost)
+    spent = describe_spending(
+        tally.usage, tally.seconds, max_cost=tally.max_cost, tool_calls=tally.tool_calls
+    )
     if tally.failed_attempts:
         spent += f", {count(tally.failed_attempts, 'failed attempt')}"
     yield f"{one_line(tally.run or str(path))} {status}: {count(tally.nodes, 'node')}, {spent}"

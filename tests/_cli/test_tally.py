@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rlm_runtime._cli.tally import Tally, count, describe_spending
-from rlm_runtime._events import Event
+from rlm_runtime._events import Event, ToolCalled
 from rlm_runtime._types import Usage
 from tests._cli.events import (
     SMALL_RUN,
@@ -107,3 +107,11 @@ def test_the_limit_is_the_run_s(limit: Any, told: float | None) -> None:
 
 def test_count_knows_the_plural() -> None:
     assert [count(number, "node") for number in (0, 1, 2)] == ["0 nodes", "1 node", "2 nodes"]
+
+
+def test_calls_of_tools_are_told_where_there_were_any() -> None:
+    called = ToolCalled(node=0, call=0, tool="search", arguments="[]")
+    tally = tally_of(node_started(0), called, called)
+    assert tally.tool_calls == 2
+    told = describe_spending(tally.usage, 1.0, tool_calls=tally.tool_calls)
+    assert told == "0 calls, 2 tool calls, 0 tokens, $0.0000, 1.0 s"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rlm_runtime._cli.tree import Tree
-from rlm_runtime._events import Event, SandboxLost
+from rlm_runtime._events import Event, SandboxLost, ToolCalled, ToolFailed, ToolReturned
 from tests._cli.events import (
     SMALL_RUN,
     attempt_failed,
@@ -84,3 +84,21 @@ def test_events_that_do_not_fit_together_are_left_out() -> None:
 def test_deep_tree_is_drawn() -> None:
     chain = [node_started(number, number - 1 if number else None) for number in range(2000)]
     assert len(lines(*chain)) == 2000
+
+
+def test_calls_of_tools_are_counted_and_the_first_of_them_shown() -> None:
+    events: list[Event] = [node_started(0)]
+    for call in range(30):
+        events.append(ToolCalled(node=0, call=call, tool="search", arguments="[]"))
+        done = ToolReturned(
+            node=0, call=call, tool="search", result="", result_type="str", seconds=0.5
+        )
+        failed = ToolFailed(node=0, call=call, tool="search", error="it\nbroke", seconds=1)
+        events.append(failed if call == 1 else done)
+    drawn = lines(*events)
+    assert drawn[0] == "0 running, m, depth 0, 0 calls, 30 tool calls, 0 tokens, 0.0 s: q"
+    assert drawn[1:3] == [
+        "   tool search: 0.50 s",
+        "   tool search: 1.00 s, failed: it broke",
+    ]
+    assert drawn[21:] == ["   more calls of tools"]
