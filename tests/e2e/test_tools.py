@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import sys
 import threading
 import time
@@ -17,8 +19,9 @@ import pytest
 from rlm_runtime import RLM, Event, Limits, MCPServer, Message, Tool
 from rlm_runtime._events import SandboxLost, ToolCalled, ToolFailed
 from rlm_runtime._tools.opening import ChildTools, Given
-from rlm_runtime.testing import ScriptedLLM
+from rlm_runtime.testing import ScriptedLLM, open_loopback_server
 from tests._engine.fakes import asked, repl, script
+from tests.e2e.test_cli import rlm
 from tests.e2e.test_hostile_frames import FORGE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.deno, pytest.mark.usefixtures("assets")]
@@ -50,8 +53,8 @@ async def run(
             limits=limits,
             trace_dir=None,
             on_event=events.append,
-        ) as rlm:
-            result = await rlm.run("root", context="the context")
+        ) as opened:
+            result = await opened.run("root", context="the context")
     return Ran(result.answer, events)
 
 
@@ -254,8 +257,8 @@ async def test_forged_calls_cost_their_own_node_at_most() -> None:
     with anyio.fail_after(50):
         async with RLM(
             model, tools=[echo, wait], limits=limits, trace_dir=None, on_event=events.append
-        ) as rlm:
-            result = await rlm.run("root", context=list(HOSTILE))
+        ) as opened:
+            result = await opened.run("root", context=list(HOSTILE))
     assert result.answer == ["went on"] * len(HOSTILE)
     for name, (_, message) in HOSTILE.items():
         if message != "end":
@@ -300,3 +303,32 @@ async def test_a_real_mcp_server_is_used_from_generated_code() -> None:
     assert not [
         one.pid for one in psutil.process_iter(["cmdline"]) if SERVER in (one.info["cmdline"] or [])
     ]
+
+
+async def test_tools_are_named_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def double(n: int) -> int:\n    return 2 * n\n")
+    code = repl("FINAL([await double(4), await lib_add(4)])")
+    async with open_loopback_server(lambda messages: code) as server:
+        status, out, err = await rlm(
+            tmp_path,
+            *("-p", "root", "-m", "any", "--base-url", server.base_url, "--tools", "mine:double"),
+            RLM_MCP=f"lib={shlex.quote(sys.executable)} {shlex.quote(SERVER)} 0 talks",
+        )
+    assert (status, json.loads(out)) == (0, [8, 5])
+    assert "no terminal should show" not in err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--tools", "json:nothing"), "Cannot use 'json:nothing' as a tool: AttributeError"),
+        (("--mcp", "/nowhere/serve"), "Cannot use MCP server 'serve': FileNotFoundError"),
+    ],
+)
+async def test_a_tool_that_is_not_there_ends_with_11(
+    tmp_path: Path, args: tuple[str, str], message: str
+) -> None:
+    status, out, err = await rlm(
+        tmp_path, "-p", "q", "-m", "m", "--base-url", "http://[::1]:9", *args
+    )
+    assert (status, out) == (11, "") and message in err
