@@ -78,7 +78,7 @@ class Connection:
         with anyio.move_on_after(_START_SECONDS):
             await self._settled.wait()
         if self._client is None:
-            reason = self._problem or f"it was not ready within {_START_SECONDS:.0f} s"
+            reason = self._problem or f"it was not ready within {_START_SECONDS:g} s"
             said = self._stderr.decode("utf-8", "replace").strip()[-500:]
             words = f" ({said})" if said else ""
             raise ConfigError(f"Cannot use MCP server {self._server.label!r}: {reason}{words}")

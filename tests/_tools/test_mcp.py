@@ -243,3 +243,12 @@ async def test_a_secret_of_its_settings_is_in_no_message() -> None:
     server = MCPServer(url="https://host/mcp?key=k1234567", headers={"X": "h1234567"})
     told = Connection(server)._explain(OSError(f"{server.url} refused h1234567"))
     assert told == "OSError: … refused …"
+
+
+async def test_a_server_that_is_never_ready_is_a_config_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rlm_runtime._tools.mcp._START_SECONDS", 0.2)
+    with pytest.raises(ConfigError, match="it was not ready within 0.2 s"):
+        async with opened(serving("hangs")):
+            pass
