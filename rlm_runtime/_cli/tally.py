@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rlm_runtime._events import (
     Event,
@@ -83,6 +83,14 @@ class Tally:
                 self.tool_calls += 1
             case RunEnded():
                 self.ended = event
+                # It knows of cancelled calls, too, and of those that were refused after all
+                self.usage = replace(
+                    self.usage,
+                    calls=event.calls,
+                    prompt_tokens=event.prompt_tokens,
+                    completion_tokens=event.completion_tokens,
+                    cost=event.cost,
+                )
                 self.seconds = event.seconds
 
 

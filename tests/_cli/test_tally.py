@@ -18,6 +18,7 @@ from tests._cli.events import (
     node_started,
     replied,
     requested,
+    run_ended,
     run_started,
 )
 
@@ -48,6 +49,13 @@ def test_run_that_goes_on_has_sums_too() -> None:
     tally = tally_of(node_started(0), requested(0, 0), node_started(1, 0, at=2.5))
     assert (tally.nodes, tally.nodes_running, tally.usage.calls) == (2, 2, 1)
     assert (tally.seconds, tally.stop_reason, tally.started) == (2.5, None, None)
+
+
+def test_the_end_of_a_run_knows_best_what_was_spent() -> None:
+    ended = replace(run_ended(), calls=3, prompt_tokens=2500, completion_tokens=450, cost=0.75)
+    usage = tally_of(*SMALL_RUN[:-1], ended).usage
+    assert (usage.calls, usage.prompt_tokens, usage.completion_tokens) == (3, 2500, 450)
+    assert (usage.cost, usage.cached_tokens, usage.reasoning_tokens) == (0.75, 20, 40)
 
 
 def test_one_unknown_cost_makes_the_sum_unknown() -> None:
