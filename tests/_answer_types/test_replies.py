@@ -1,0 +1,99 @@
+"""Typed answers in replies as models write them."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from rlm_runtime._answer_types.base import AnswerMismatchError, answer_type_of
+from rlm_runtime._answer_types.replies import read_answer, without_thoughts
+
+STRINGS = answer_type_of({"type": "array", "items": {"type": "string"}})
+NUMBER = answer_type_of({"type": "integer"})
+TEXT = answer_type_of({"type": "string"})
+WORD = answer_type_of({"enum": ["good", "bad"]})
+PERSON = answer_type_of({"type": "object", "required": ["name"]})
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '["a", "b"]',
+        ' \n["a",\n "b"]\n',
+        '```json\n["a", "b"]\n```',
+        'Here you are:\n\n```\n["a", "b"]\n```\nI hope that it helps.',
+        'First ```json\n["no"]\n``` then\n```json\n["a", "b"]\n```',
+        '```json\n["no"]\n```\nNo, wait.\n```json\n["a", "b"]\n```',
+        'The answer is ["a", "b"].',
+        'Not ["x"] but ["a", "b"], as [1 shows.',
+        '<think>Is it ["x"]? </think>["a", "b"]',
+        'Is it ["x"]?\n</think>\n\n["a", "b"]',
+        '<think>["x"]</think>\nSo:\n```json\n["a", "b"]\n```',
+        '{"answer": ["a", "b"]}',
+        '```json\n{"answer": ["a", "b"]}\n```',
+    ],
+)
+def test_a_list_is_read_however_it_is_wrapped_up(reply: str) -> None:
+    assert read_answer(STRINGS, reply, wrapped=True) == ["a", "b"]
+
+
+def test_nothing_is_unwrapped_that_was_not_asked_for_wrapped() -> None:
+    with pytest.raises(AnswerMismatchError, match="must be array, found a dict"):
+        read_answer(STRINGS, '{"answer": ["a"]}', wrapped=False)
+    named = answer_type_of({"type": "object", "properties": {"answer": {"type": "string"}}})
+    assert read_answer(named, '{"answer": "x"}', wrapped=True) == {"answer": "x"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [("good", "good"), (" good\n", "good"), ('"good"', "good"), ("<think>bad</think>good", "good")],
+)
+def test_a_text_may_come_without_quotes(reply: str, answer: str) -> None:
+    assert read_answer(WORD, reply, wrapped=False) == answer
+    assert read_answer(TEXT, reply, wrapped=False) == answer
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("", "there is no JSON in the reply"),
+        ("I cannot do that.", "there is no JSON in the reply"),
+        ("The answer is 42", "there is no JSON in the reply"),
+        ('"42"', "must be integer, found '42'"),
+        ("NaN", "there is no JSON in the reply"),
+        ("9" * 5_000, "there is no JSON in the reply"),
+        ("[1, 2", "there is no JSON in the reply"),
+        ("[" * 100_000, "there is no JSON in the reply"),
+        ("<think>42", "there is no JSON in the reply"),
+    ],
+)
+def test_what_holds_no_answer_is_told_why(reply: str, said: str) -> None:
+    with pytest.raises(AnswerMismatchError) as caught:
+        read_answer(NUMBER, reply, wrapped=False)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("piece", ['["', "[1,", '{"a":', "[{", "```\n", "<think>", '["a" '])
+def test_a_hostile_reply_takes_no_time(piece: str) -> None:
+    text = piece * 300_000
+    started = time.thread_time()
+    with pytest.raises(AnswerMismatchError):
+        read_answer(PERSON, text, wrapped=True)
+    assert time.thread_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        (" kept as it is \n", " kept as it is \n"),
+        ("<think>a</think>\n\nb", "b"),
+        ("\n<think>\na</think>b </think> c", "b </think> c"),
+        ("a</think>b", "b"),
+        ("<think>never ends", ""),
+        ("say <think>x</think> aloud", "say <think>x</think> aloud"),
+    ],
+)
+def test_thoughts_before_the_reply_are_cut_off(text: str, shown: str) -> None:
+    assert without_thoughts(text) == shown
