@@ -70,6 +70,7 @@ class Forger:
             case 4:
                 return self._asked("final", "value", {}), encode(REJECTED)
         params = {"model": None, "recursive": self._random.choice([None, True, False])}
+        params["answer_schema"] = self._random.choice([None, '{"type": "string"}', "{"])
         return self._asked("llm_query", "call", params), encode(["p", self._value(3)])
 
     def _asked(self, method: str, at: str, params: dict[str, Any]) -> dict[str, Any]:

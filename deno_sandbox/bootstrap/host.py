@@ -184,12 +184,20 @@ class Host:
         self._send_next()
 
     @shielded
-    def call(self, prompt: str, context: Any, model: str | None, recursive: bool | None) -> Call:
+    def call(
+        self,
+        prompt: str,
+        context: Any,
+        *,
+        model: str | None,
+        recursive: bool | None,
+        answer_schema: str | None,
+    ) -> Call:
         """Start a sub-call."""
         given = [prompt] if context is None else [prompt, context]
         data = encode(given, name="(prompt, context)", wrapped=1)
         label = f"llm_query({prompt[:60]!r}{'…' if len(prompt) > 60 else ''})"
-        params = {"model": model, "recursive": recursive}
+        params = {"model": model, "recursive": recursive, "answer_schema": answer_schema}
         return self._start(Call(self, self._new_id(), label), "llm_query", params, data)
 
     @shielded

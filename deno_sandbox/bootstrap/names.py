@@ -9,6 +9,7 @@ from typing import Any
 from bootstrap.errors import AnswerRejectedError, LLMQueryError
 from bootstrap.habits import Habits, given
 from bootstrap.host import Call, Host, pack
+from bootstrap.schemas import schema_text
 
 
 def names(host: Host) -> dict[str, Any]:
@@ -43,22 +44,34 @@ class _Calls:
         prompt: str,
         context: Any = None,
         *,
+        schema: Any = None,
         model: str | None = None,
         recursive: bool | None = None,
     ) -> Call:
-        """Start a sub-call at once; `await` gives its answer as a Python object."""
+        """Start a sub-call at once; `await` gives its answer as a Python object.
+
+        `schema` is a type such as `list[str]` or a TypedDict, or a JSON schema; the answer follows
+        it, and is made of plain lists, dicts and the like, also where the type is a class.
+        """
         if not isinstance(prompt, str):
             kind = type(prompt).__name__
             raise TypeError(
                 f"llm_query() takes the prompt as str, not {kind}; give data as context"
             )
-        return self._host.call(prompt, context, model, recursive)
+        return self._host.call(
+            prompt,
+            context,
+            model=model,
+            recursive=recursive,
+            answer_schema=None if schema is None else schema_text(schema),
+        )
 
     async def llm_query_batched(
         self,
         prompts: Sequence[str],
         contexts: Sequence[Any] | None = None,
         *,
+        schema: Any = None,
         model: str | None = None,
         recursive: bool | None = None,
         return_exceptions: bool = False,
@@ -72,7 +85,7 @@ class _Calls:
                 f"llm_query_batched() got {len(prompts)} prompts, {len(given)} contexts"
             )
         calls = [
-            self.llm_query(prompt, context, model=model, recursive=recursive)
+            self.llm_query(prompt, context, schema=schema, model=model, recursive=recursive)
             for prompt, context in zip(prompts, given, strict=True)
         ]
         results = await asyncio.gather(*calls, return_exceptions=True)

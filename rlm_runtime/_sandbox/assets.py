@@ -41,6 +41,7 @@ _BOOTSTRAP = (
     "stopping",
     "output",
     "repl",
+    "schemas",
     "tools",
     "host",
     "habits",

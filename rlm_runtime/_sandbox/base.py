@@ -35,6 +35,8 @@ class SubCall:
     """None where there is none."""
     model: str | None = None
     recursive: bool | None = None
+    schema: str | None = None
+    """A JSON schema as text, as the sandbox sent it, that the answer must follow."""
 
 
 class SubCallError(Exception):

@@ -297,7 +297,13 @@ def _sub_call(params: LLMQuery, given: object) -> SubCall:
             pass
         case _:
             raise SandboxError("it made a sub-call that is not one")
-    return SubCall(prompt=prompt, context=context, model=params.model, recursive=params.recursive)
+    return SubCall(
+        prompt=prompt,
+        context=context,
+        model=params.model,
+        recursive=params.recursive,
+        schema=params.answer_schema,
+    )
 
 
 def _tool_call(params: ToolRequest, given: object) -> ToolCall:

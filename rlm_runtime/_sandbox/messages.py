@@ -52,6 +52,7 @@ class LLMQuery(_Message):
 
     model: str | None = Field(max_length=200)
     recursive: bool | None
+    answer_schema: str | None = Field(max_length=100_000)
 
 
 class ToolRequest(_Message):

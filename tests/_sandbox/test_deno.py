@@ -41,7 +41,7 @@ def result(number: int, members: object) -> bytes:
 
 READY = note("ready", protocol=1, python="3.14")
 DONE: dict[str, object] = {"error": None, "interrupted": False, "pending": [], "variables": []}
-PLAIN: dict[str, Any] = {"model": None, "recursive": None}
+PLAIN: dict[str, Any] = {"model": None, "recursive": None, "answer_schema": None}
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from rlm_runtime._sandbox.messages import (
 
 READY = {"protocol": 1, "python": "3.14"}
 OUTPUT = {"stream": "stdout", "text": "x", "omitted": 0}
-CALL = {"model": None, "recursive": None}
+CALL = {"model": None, "recursive": None, "answer_schema": None}
 EXECUTION = {"error": None, "interrupted": False, "pending": ["a"], "variables": ["b"]}
 
 
@@ -31,7 +31,7 @@ EXECUTION = {"error": None, "interrupted": False, "pending": ["a"], "variables":
         (Cancel, {"id": 2**70}),
         (Fatal, {"message": "x"}),
         (LLMQuery, CALL),
-        (LLMQuery, {"model": "fast", "recursive": True}),
+        (LLMQuery, CALL | {"model": "fast", "recursive": True, "answer_schema": "{}"}),
         (ToolRequest, {"name": "search"}),
         (Execution, EXECUTION),
         (Execution, EXECUTION | {"error": "Traceback", "interrupted": True}),
@@ -66,6 +66,9 @@ FORGED: list[tuple[type[BaseModel], object]] = [
     (LLMQuery, CALL | {"model": "x" * 201}),
     (LLMQuery, CALL | {"recursive": "yes"}),
     (LLMQuery, CALL | {"recursive": 1}),
+    (LLMQuery, CALL | {"answer_schema": {}}),
+    (LLMQuery, CALL | {"answer_schema": "x" * 100_001}),
+    (LLMQuery, {"model": None, "recursive": None}),
     (LLMQuery, CALL | {"node": "other"}),
     (ToolRequest, {}),
     (ToolRequest, {"name": None}),

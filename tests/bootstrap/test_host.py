@@ -132,14 +132,25 @@ async def test_a_sub_call_starts_at_once_and_gives_its_answer(wire: Wire) -> Non
     first = wire.llm_query("p")
     second = wire.llm_query("q", {"a": 1}, model="fast", recursive=True)
     assert [one["params"] for one in wire.sent] == [
-        {"model": None, "recursive": None},
-        {"model": "fast", "recursive": True},
+        {"model": None, "recursive": None, "answer_schema": None},
+        {"model": "fast", "recursive": True, "answer_schema": None},
     ]
     assert wire.sent[0]["payload"] == {"at": "params.call", "kind": "value"}
     assert [decode(data) for data in wire.payloads if data] == [["p"], ["q", {"a": 1}]]
     wire.answer(second.number, {1: 2})
     wire.answer(first.number, None)
     assert (await first, await second, first.result()) == (None, {1: 2}, None)
+
+
+async def test_a_schema_goes_as_text_and_a_type_that_is_none_is_refused(wire: Wire) -> None:
+    wire.llm_query("p", schema=list[str])
+    text = '{"type": "array", "items": {"type": "string"}}'
+    assert wire.sent[0]["params"]["answer_schema"] == text
+    with pytest.raises(TypeError, match=r"does not take set; it takes str, int"):
+        wire.llm_query("p", schema=set[str])
+    with pytest.raises(TypeError, match=r"does not take set; it takes str, int"):
+        await wire.llm_query_batched(["p", "q"], schema=set[str])
+    assert len(wire.sent) == 1
 
 
 async def test_a_failed_sub_call_raises_with_reason_and_partial(wire: Wire) -> None:
@@ -224,12 +235,14 @@ async def settle(wire: Wire, run: Any, act: Callable[[], None]) -> Any:
 
 
 async def test_a_batch_gives_its_answers_in_order(wire: Wire) -> None:
-    run = wire.llm_query_batched(["a", "b", "c"], [1, None, 3], model="fast", recursive=False)
+    run = wire.llm_query_batched(
+        ["a", "b", "c"], [1, None, 3], schema={"type": "null"}, model="fast", recursive=False
+    )
 
     def act() -> None:
         assert [decode(data) for data in wire.payloads if data] == [["a", 1], ["b"], ["c", 3]]
         assert {str(one["params"]) for one in wire.sent} == {
-            "{'model': 'fast', 'recursive': False}"
+            "{'model': 'fast', 'recursive': False, 'answer_schema': '{\"type\": \"null\"}'}"
         }
         for number in (2, 0, 1):
             wire.answer(number, number * 10)

@@ -36,7 +36,7 @@ def output(text):
     return frame(method="output", params={"stream": "stdout", "text": text, "omitted": 0})
 def call(number):
     about = {"at": "params.call", "kind": "value"}
-    params = {"model": None, "recursive": False}
+    params = {"model": None, "recursive": False, "answer_schema": None}
     data = (5).to_bytes(8, "big") + b'["p"]'
     return frame(data, method="llm_query", id=number, params=params, payload=about)
 """
