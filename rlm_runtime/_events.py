@@ -48,6 +48,8 @@ class NodeStarted(Event):
     query: str
     context: str
     """Type, size and shape of the context, as the model is told them."""
+    answer_type: str = ""
+    """What the answer must be, in short; empty where it may be anything."""
     kind: Literal["node_started"] = "node_started"
 
 

@@ -27,7 +27,11 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "family.md": frozenset(),
     "family_sub_calls.md": frozenset(),
     "leaf.md": frozenset(),
-    "first.md": frozenset({"query", "context", "iterations"}),
+    "leaf_schema.md": frozenset({"schema"}),
+    "leaf_mismatch.md": frozenset({"faults"}),
+    "leaf_continue.md": frozenset(),
+    "answer_type.md": frozenset({"schema"}),
+    "first.md": frozenset({"query", "context", "answer_type", "iterations"}),
     "iteration.md": frozenset({"observation", "iteration", "iterations", "limits"}),
     "last_iteration.md": frozenset(),
     "reminder.md": frozenset(),
@@ -109,9 +113,28 @@ class Prompts:
         """Render the system prompt of a plain completion."""
         return self._render("leaf.md")
 
-    def first(self, *, query: str, context: str, iterations: int) -> str:
-        """Render a node's first user message from its query and its context's description."""
-        return self._render("first.md", query=query, context=context, iterations=iterations)
+    def leaf_schema(self, *, schema: str) -> str:
+        """Render what is added to the prompt of a completion that is to follow a schema."""
+        return self._render("leaf_schema.md", schema=schema)
+
+    def leaf_mismatch(self, *, faults: str) -> str:
+        """Render the answer to a completion that does not follow its schema."""
+        return self._render("leaf_mismatch.md", faults=faults)
+
+    def leaf_continue(self) -> str:
+        """Render the answer to a completion that was cut off."""
+        return self._render("leaf_continue.md")
+
+    def first(self, *, query: str, context: str, iterations: int, schema: str = "") -> str:
+        """Render a node's first user message; `schema` is that of its answer, if it has one."""
+        answer_type = self._render("answer_type.md", schema=schema) if schema else ""
+        return self._render(
+            "first.md",
+            query=query,
+            context=context,
+            answer_type=f"\n\n{answer_type}" if answer_type else "",
+            iterations=iterations,
+        )
 
     def observation(
         self, *, observation: str, iteration: int, iterations: int, limits: str = ""

@@ -35,6 +35,10 @@ RENDER: dict[str, Callable[[Prompts], str]] = {
     "family.md": _render_system,
     "family_sub_calls.md": lambda p: _render_system(p, "nodes"),
     "leaf.md": Prompts.leaf,
+    "leaf_schema.md": lambda p: p.leaf_schema(schema="s"),
+    "leaf_mismatch.md": lambda p: p.leaf_mismatch(faults="f"),
+    "leaf_continue.md": Prompts.leaf_continue,
+    "answer_type.md": lambda p: p.first(query="q", context="c", iterations=1, schema="s"),
     "first.md": lambda p: p.first(query="q", context="c", iterations=1),
     "iteration.md": lambda p: p.observation(observation="o", iteration=1, iterations=2),
     "last_iteration.md": Prompts.last_iteration,
@@ -59,6 +63,8 @@ SYSTEM_PARTS = {
     "family_sub_calls.md",
     *(f"sub_calls_{each}.md" for each in SUB_CALLS),
 }
+# What is rendered in others changes them as well
+PARTS = SYSTEM_PARTS | {"first.md", "answer_type.md"}
 
 
 def _system(sub_calls: SubCalls, model: str = "") -> str:
@@ -106,7 +112,7 @@ def test_a_users_file_replaces_the_shipped_one_and_only_that(name: str, tmp_path
     assert "Mine." in RENDER[name](mine)
     assert "Mine." not in RENDER[name](shipped)
     changed = {each for each, render in RENDER.items() if render(mine) != render(shipped)}
-    assert changed - SYSTEM_PARTS == {name} - SYSTEM_PARTS
+    assert changed - PARTS == {name} - PARTS
 
 
 def test_system_prompt_tells_of_packages_only_where_there_are_some() -> None:
@@ -154,6 +160,14 @@ def test_dollars_and_braces_of_a_users_file_come_through(tmp_path: Path) -> None
     assert Prompts.load(tmp_path).leaf() == 'It costs $5: {"a": {b}} {{c}}'
 
 
+def test_a_first_message_tells_the_schema_of_an_answer_that_has_one() -> None:
+    prompts = Prompts.load()
+    plain = prompts.first(query="q", context="c", iterations=3)
+    typed = prompts.first(query="q", context="c", iterations=3, schema='{"$ref": "#"}')
+    assert "schema" not in plain and "\n\n\n" not in plain
+    assert '{"$ref": "#"}' in typed and typed.index("# Context") < typed.index("# Answer")
+
+
 def test_files_are_read_once(tmp_path: Path) -> None:
     path = tmp_path / "leaf.md"
     path.write_text("before", encoding="utf-8")
@@ -169,7 +183,8 @@ def test_unknown_placeholder_is_an_error_that_names_file_and_placeholder(tmp_pat
         Prompts.load(tmp_path)
     assert str(caught.value) == (
         f"Cannot use the prompt {str(path)!r}: "
-        "it has the placeholder $contxt, the known are: $context, $iterations, $query"
+        "it has the placeholder $contxt, the known are: "
+        "$answer_type, $context, $iterations, $query"
     )
 
 

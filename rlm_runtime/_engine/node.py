@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 
 from rlm_runtime._account import Account
+from rlm_runtime._answer_types.base import AnswerType
 from rlm_runtime._describe import approximate_bytes, describe
 from rlm_runtime._engine.ahead import open_ahead
 from rlm_runtime._engine.bounds import describe_left
@@ -20,6 +21,7 @@ from rlm_runtime._engine.history import History
 from rlm_runtime._engine.observation import observe, observe_within
 from rlm_runtime._engine.reading import Reading, read_completion
 from rlm_runtime._engine.repetition import Repetition
+from rlm_runtime._engine.typed import judge, shown_schema
 from rlm_runtime._engine.window import Window
 from rlm_runtime._errors import (
     InputError,
@@ -105,6 +107,7 @@ class Tree(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Answer:
     value: object
+    given: object
 
 
 class Node:
@@ -121,6 +124,7 @@ class Node:
         query: str,
         context: object,
         tools: Mapping[str, HostTool] | None = None,
+        answer_type: AnswerType | None = None,
     ) -> None:
         self.number = number
         self.account = account
@@ -130,6 +134,7 @@ class Node:
         self.query = query
         self.context = context
         self.tools = tools or {}
+        self.answer_type = answer_type
         self.iteration = 0
         self.partial: object = None
         """The best so far: what the model said or its code printed, whichever came last."""
@@ -194,11 +199,23 @@ class Node:
             self._open_calls -= 1
 
     async def final(self, answer: object) -> None:
-        """Take the answer; the first one wins, and ends everything that the node does."""
+        """Take the answer; the first one wins, and ends everything that the node does.
+
+        Raises:
+            AnswerRejectedError: It is not of the type that it must be.
+        """
+        value = answer
+        if self.answer_type is not None and self._answer is None:
+            value = await judge(self.answer_type, answer)
         if self._answer is None:
-            self._answer = _Answer(answer)
+            self._answer = _Answer(value, answer)
             self._tree.answered(self)
         self._scope.cancel()
+
+    @property
+    def given(self) -> object:
+        """The answer as the code gave it, which may differ from what its type makes of it."""
+        return None if self._answer is None else self._answer.given
 
     def limits(self) -> dict[str, int | float | None]:
         """Tell what this node may still spend."""
@@ -225,7 +242,10 @@ class Node:
         if len(query) > _QUERY_CHARS_SHOWN:
             query = f"It is long: the variable `query` holds {describe(query)}. Read it first."
         first = prompts.first(
-            query=query, context=describe(self.context), iterations=limits.max_iterations
+            query=query,
+            context=describe(self.context),
+            iterations=limits.max_iterations,
+            schema=shown_schema(self.answer_type) if self.answer_type else "",
         )
         self._history.say("system", system)
         self._history.say("user", first)

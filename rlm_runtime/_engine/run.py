@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import time
 from collections import defaultdict
@@ -14,10 +13,12 @@ from dataclasses import dataclass, replace
 import anyio
 import anyio.to_thread
 
+from rlm_runtime._answer_types.base import AnswerType, answer_type_of_text
 from rlm_runtime._describe import describe, preview
 from rlm_runtime._engine.bounds import limits_left
 from rlm_runtime._engine.calls import Calls
 from rlm_runtime._engine.gate import Gate
+from rlm_runtime._engine.leaf import complete, prompt_of
 from rlm_runtime._engine.node import Node
 from rlm_runtime._engine.tools import NO_TOOLS, ToolCalls, Tools
 from rlm_runtime._engine.window import complete_plainly
@@ -37,7 +38,6 @@ from rlm_runtime._events import (
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy
-from rlm_runtime._plain import to_plain
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.base import (
     HostCalls,
@@ -49,8 +49,6 @@ from rlm_runtime._sandbox.base import (
 )
 from rlm_runtime._types import Completion, Message, StopReason
 from rlm_runtime._usage import Account, Ledger
-
-_MAX_PROMPT_CHARS = 500_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +99,16 @@ class Run:
         self._run = ""
         self._time = anyio.CancelScope()
 
-    async def answer(self, query: str, context: object, *, run: str, version: str) -> object:
-        """Answer the query.
+    async def answer(
+        self,
+        query: str,
+        context: object,
+        *,
+        run: str,
+        version: str,
+        answer_type: AnswerType | None = None,
+    ) -> object:
+        """Answer the query; partial answers need not be of the type.
 
         Raises:
             RLMError: There is no answer; `usage` is set.
@@ -119,7 +125,7 @@ class Run:
             )
         )
         try:
-            answer = await self._answer_in_time(query, context)
+            answer = await self._answer_in_time(query, context, answer_type)
         except RLMError as exc:
             exc.usage = self.ledger.usage
             partial = exc.partial if isinstance(exc, LimitExceededError) else self._partial()
@@ -128,7 +134,7 @@ class Run:
         except BaseException as exc:
             self._end(_stop_reason(exc), self._partial(), _reason(exc))
             raise
-        self._end("answered", answer, None)
+        self._end("answered", answer if self._root is None else self._root.given, None)
         return answer
 
     def record(self, event: Event) -> None:
@@ -177,10 +183,19 @@ class Run:
                 stop_reason="error",
             )
         llm = self._model_for(call, depth)
+        answer_type = None
+        if call.schema is not None:
+            answer_type = await anyio.to_thread.run_sync(answer_type_of_text, call.schema)
         if depth == self.limits.max_depth or call.recursive is False:
-            return await self._answer_plainly(node, llm, call)
-        context = call.prompt if call.context is None else call.context
-        return await self._answer_by_node(call.prompt, context, llm=llm, depth=depth, parent=node)
+            return await self._answer_plainly(node, llm, call, answer_type)
+        return await self._answer_by_node(
+            call.prompt,
+            call.prompt if call.context is None else call.context,
+            llm=llm,
+            depth=depth,
+            parent=node,
+            answer_type=answer_type,
+        )
 
     async def call_tool(self, node: Node, call: ToolCall) -> object:
         """Call a tool of a node.
@@ -202,12 +217,16 @@ class Run:
         )
         return {**left, "tool_calls": self._tool_calls.left} if node.tools else left
 
-    async def _answer_in_time(self, query: str, context: object) -> object:
+    async def _answer_in_time(
+        self, query: str, context: object, answer_type: AnswerType | None
+    ) -> object:
         with self._time:
             if self.limits.max_seconds is not None:
                 self._time.deadline = anyio.current_time() + self.limits.max_seconds
             llm = self._models.for_depth(0)
-            return await self._answer_by_node(query, context, llm=llm, depth=0, parent=None)
+            return await self._answer_by_node(
+                query, context, llm=llm, depth=0, parent=None, answer_type=answer_type
+            )
         raise LimitExceededError(
             f"Stopped without an answer: max_seconds is {self.limits.max_seconds:g}",
             stop_reason="max_seconds",
@@ -215,7 +234,14 @@ class Run:
         )
 
     async def _answer_by_node(
-        self, query: str, context: object, *, llm: LLM, depth: int, parent: Node | None
+        self,
+        query: str,
+        context: object,
+        *,
+        llm: LLM,
+        depth: int,
+        parent: Node | None,
+        answer_type: AnswerType | None,
     ) -> object:
         number = self.ledger.start_node()
         async with self._sandboxes[depth]:
@@ -228,6 +254,7 @@ class Run:
                 query=query,
                 context=context,
                 tools=self._tools.for_depth(depth),
+                answer_type=answer_type,
             )
             self._root = self._root or node
             self.record(
@@ -238,6 +265,7 @@ class Run:
                     model=llm.name,
                     query=preview(query),
                     context=describe(context),
+                    answer_type=answer_type.name if answer_type else "",
                 )
             )
             try:
@@ -245,25 +273,24 @@ class Run:
             except BaseException as exc:
                 self._end_node(node, _stop_reason(exc), node.partial, _reason(exc))
                 raise
-            self._end_node(node, "answered", answer, None)
+            self._end_node(node, "answered", node.given, None)
             return answer
 
-    async def _answer_plainly(self, node: Node, llm: LLM, call: SubCall) -> object:
-        prompt = call.prompt
-        if call.context is not None:
-            text = await anyio.to_thread.run_sync(_as_text, call.context)
-            prompt = f"{prompt}\n\n{text}"
-        if len(prompt) > _MAX_PROMPT_CHARS:
-            raise SubCallError(
-                f"Cannot make this sub-call: its prompt and context have {len(prompt):,} characters"
-                f" together, and a plain completion takes {_MAX_PROMPT_CHARS:,} at most",
-                stop_reason="error",
-            )
-        messages = (
-            Message(role="system", content=self.prompts.for_model(llm.name).leaf()),
-            Message(role="user", content=prompt),
+    async def _answer_plainly(
+        self, node: Node, llm: LLM, call: SubCall, answer_type: AnswerType | None
+    ) -> object:
+        async def ask(messages: Sequence[Message], options: CallOptions) -> Completion:
+            return await self.complete(node, llm, messages, iteration=None, options=options)
+
+        prompts = self.prompts.for_model(llm.name)
+        return await complete(
+            ask,
+            prompts=prompts,
+            system=prompts.leaf(),
+            prompt=await prompt_of(call),
+            answer_type=answer_type,
+            structured=llm.info.structured_output,
         )
-        return (await self.complete(node, llm, messages, iteration=None)).text
 
     def _model_for(self, call: SubCall, depth: int) -> LLM:
         if call.model is None:
@@ -337,10 +364,3 @@ def _reason(exc: BaseException) -> str | None:
     if isinstance(exc, anyio.get_cancelled_exc_class()):
         return None
     return str(exc) if isinstance(exc, RLMError) else repr(exc)
-
-
-def _as_text(context: object) -> str:
-    if isinstance(context, str):
-        return context
-    plain, _ = to_plain(context)
-    return json.dumps(plain, ensure_ascii=False)

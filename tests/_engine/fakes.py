@@ -6,6 +6,7 @@ import ast
 import asyncio
 import inspect
 import io
+import json
 import re
 import traceback
 from collections import Counter
@@ -19,6 +20,7 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
+from rlm_runtime._answer_types.base import answer_type_of
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.node import Node
 from rlm_runtime._engine.run import Models, Run
@@ -30,7 +32,14 @@ from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy
 from rlm_runtime._llm.scripted import Policy, ScriptedLLM
 from rlm_runtime._prompts import Prompts
-from rlm_runtime._sandbox.base import ExecutionResult, HostCalls, SubCall, ToolCall, ToolSpec
+from rlm_runtime._sandbox.base import (
+    AnswerRejectedError,
+    ExecutionResult,
+    HostCalls,
+    SubCall,
+    ToolCall,
+    ToolSpec,
+)
 from rlm_runtime._types import Completion, Message
 
 _E = TypeVar("_E", bound=Event)
@@ -150,10 +159,17 @@ class FakeSandbox:
         prompt: str,
         context: object = None,
         *,
+        schema: dict[str, object] | None = None,
         model: str | None = None,
         recursive: bool | None = None,
     ) -> asyncio.Future[object]:
-        call = SubCall(prompt=prompt, context=context, model=model, recursive=recursive)
+        call = SubCall(
+            prompt=prompt,
+            context=context,
+            model=model,
+            recursive=recursive,
+            schema=None if schema is None else json.dumps(schema),
+        )
         future = asyncio.get_running_loop().create_future()
         self._pending.append(prompt)
         self._tasks.start_soon(self._serve, call, future)
@@ -186,8 +202,14 @@ class FakeSandbox:
 
     def _final(self, answer: object) -> asyncio.Future[object]:
         accepted = asyncio.get_running_loop().create_future()
-        self._tasks.start_soon(self.calls.final, answer)
+        self._tasks.start_soon(self._judge, answer, accepted)
         return accepted
+
+    async def _judge(self, answer: object, accepted: asyncio.Future[object]) -> None:
+        try:
+            await self.calls.final(answer)
+        except AnswerRejectedError as exc:
+            accepted.set_exception(exc)
 
     def _lose(self, reason: str) -> None:
         raise SandboxError(reason)
@@ -334,6 +356,7 @@ async def play(
     *,
     query: str = "root",
     context: object = "the context",
+    output_type: object = None,
     sub_model: LLM | None = None,
     aliases: Mapping[str, LLM] | None = None,
     limits: Limits | None = None,
@@ -356,7 +379,10 @@ async def play(
     )
     try:
         with anyio.fail_after(seconds):
-            played.answer = await played.run.answer(query, context, run="run", version="1")
+            answer_type = None if output_type is None else answer_type_of(output_type)
+            played.answer = await played.run.answer(
+                query, context, run="run", version="1", answer_type=answer_type
+            )
     except RLMError as exc:
         played.error = exc
     assert not +played.sandboxes.live, "a sandbox outlived its run"
