@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 import anyio
 
+from rlm_runtime._answer_types.base import AnswerType, answer_type_of
 from rlm_runtime._config import read_environment
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.node import memory_for
@@ -53,7 +54,7 @@ class RunResult:
     """What a run gave."""
 
     answer: Any
-    """The Python object that the root gave to `FINAL`."""
+    """The Python object that the root gave to `FINAL`, as the output type has it."""
     stop_reason: StopReason
     usage: Usage
     """What the whole tree spent."""
@@ -194,15 +195,21 @@ class RLM:
                 await ended.wait()
         await self._stack.aclose()
 
-    async def run(self, query: str, *, context: object = _Absent.CONTEXT) -> RunResult:
+    async def run(
+        self, query: str, *, context: object = _Absent.CONTEXT, output_type: object = None
+    ) -> RunResult:
         """Answer a query about a context; without one, the query is its own context.
 
         Args:
             query: What is asked; of any length.
             context: A str, bytes, list, dict, or any nesting of the types that the codec of
                 `rlm_runtime._values` sends. It is never put into a model's window.
+            output_type: What the answer must be: a type that pydantic takes, such as `list[str]`, a
+                dataclass or a model, and the answer is what pydantic makes of the one given; or a
+                JSON schema in a dict. A partial answer may be anything.
 
         Raises:
+            ConfigError: The output type is none.
             InputError: The query is empty, or the context cannot be sent to a sandbox.
             ModelError: The model failed for good.
             SandboxError: No sandbox can be started.
@@ -215,11 +222,12 @@ class RLM:
         if not query.strip():
             raise InputError("Cannot run: the query is empty")
         given = query if context is _Absent.CONTEXT else context
+        answer_type = None if output_type is None else answer_type_of(output_type)
         scope, ended = anyio.CancelScope(), anyio.Event()
         self._runs[scope] = ended
         try:
             with scope:
-                return await self._run(query, given, *self._parts)
+                return await self._run(query, given, answer_type, *self._parts)
         finally:
             del self._runs[scope]
             ended.set()
@@ -229,6 +237,7 @@ class RLM:
         self,
         query: str,
         context: object,
+        answer_type: AnswerType | None,
         models: Models,
         tools: Tools,
         prompts: Prompts,
@@ -253,7 +262,11 @@ class RLM:
             path = None if trace is None else trace.path
             try:
                 answer = await run.answer(
-                    query, context, run=run_id, version=version("rlm-pyodide")
+                    query,
+                    context,
+                    run=run_id,
+                    version=version("rlm-pyodide"),
+                    answer_type=answer_type,
                 )
             except RLMError as exc:
                 exc.trace_path = path
@@ -314,7 +327,12 @@ class _Recorder:
 
 
 def run_sync(
-    query: str, *, context: object = _Absent.CONTEXT, model: str | LLM, **settings: Any
+    query: str,
+    *,
+    context: object = _Absent.CONTEXT,
+    output_type: object = None,
+    model: str | LLM,
+    **settings: Any,
 ) -> RunResult:
     """Answer one query from synchronous code; `settings` are the keywords of `RLM`.
 
@@ -324,6 +342,6 @@ def run_sync(
 
     async def run() -> RunResult:
         async with RLM(model, **settings) as rlm:
-            return await rlm.run(query, context=context)
+            return await rlm.run(query, context=context, output_type=output_type)
 
     return anyio.run(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -26,7 +26,9 @@ if TYPE_CHECKING:  # the command line must be able to start without the engine
 class Runner(Protocol):
     """The part of `RLM` that a command needs."""
 
-    async def run(self, query: str, *, context: object = ...) -> RunResult:
+    async def run(
+        self, query: str, *, context: object = ..., output_type: object = ...
+    ) -> RunResult:
         """Answer a query."""
         ...
 
@@ -49,13 +51,20 @@ class Outcome:
 
 
 async def execute(
-    open_runner: OpenRunner, query: str, context: Context | None, progress: Progress
+    open_runner: OpenRunner,
+    query: str,
+    context: Context | None,
+    progress: Progress,
+    schema: Mapping[str, object] | None = None,
 ) -> Outcome:
     """Run once; errors and interrupts are part of the outcome.
 
     The first SIGINT or SIGTERM cancels the run, the second ends the process at once.
     """
     outcome = Outcome()
+    given: dict[str, object] = {} if context is None else {"context": context.value}
+    if schema is not None:
+        given["output_type"] = schema
 
     def observe(event: Event) -> None:
         outcome.tally.add(event)
@@ -68,10 +77,7 @@ async def execute(
                 tasks.start_soon(progress.animate)
                 try:
                     async with open_runner(observe, progress.note) as runner:
-                        if context is None:
-                            outcome.result = await runner.run(query)
-                        else:
-                            outcome.result = await runner.run(query, context=context.value)
+                        outcome.result = await runner.run(query, **given)
                 except Exception as error:
                     outcome.error = error
             tasks.cancel_scope.cancel()

@@ -23,6 +23,7 @@ from rlm_runtime._cli.output import OutputError, check_writable
 from rlm_runtime._cli.printable import printable
 from rlm_runtime._cli.progress import make_progress
 from rlm_runtime._cli.report import deliver, make_report
+from rlm_runtime._cli.schema import load_schema
 from rlm_runtime._cli.status import ExitStatus, describe_error
 from rlm_runtime._cli.stderr import tell
 from rlm_runtime._cli.tool_options import make_tools, tool_options
@@ -86,6 +87,13 @@ class _Settings:
 )
 @click.option("-m", "--model", envvar="RLM_MODEL", help="The model, such as openai/gpt-5.")
 @click.option("--sub-model", envvar="RLM_SUB_MODEL", help="The model of sub-calls.")
+@click.option(
+    "--schema",
+    envvar="RLM_SCHEMA",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A JSON schema that the answer must follow.",
+)
 @click.option("--base-url", envvar="RLM_BASE_URL", help="An OpenAI-compatible endpoint.")
 @limit_options
 @tool_options
@@ -132,6 +140,7 @@ def command(
     task: str | None,
     prompt: str | None,
     contexts: tuple[str, ...],
+    schema: Path | None,
     as_json: bool,
     output: Path | None,
     quiet: bool,
@@ -152,10 +161,13 @@ def command(
     _check_usage(task, prompt, contexts, output)
     settings = _make_settings(**options)
     query = _read_task(task) if task is not None else prompt or ""
+    answer_schema = load_schema(schema) if schema else None
     context = load_context(contexts, stdin=_stdin()) if contexts else None
     _warn_of_skipped(context.skipped if context else ())
     progress = make_progress(quiet=quiet)
-    outcome = anyio.run(partial(execute, settings.open_runner, query, context, progress))
+    outcome = anyio.run(
+        partial(execute, settings.open_runner, query, context, progress, answer_schema)
+    )
     status = _conclude(
         outcome,
         settings.trace_dir,

@@ -39,7 +39,9 @@ class FakeRunner:
         self._before = before
         self._hang = hang
 
-    async def run(self, query: str, *, context: object = ABSENT) -> RunResult:
+    async def run(
+        self, query: str, *, output_type: object = None, context: object = ABSENT
+    ) -> RunResult:
         self._on_event(run_started(query))
         self._on_event(node_started(0))
         if self._before is not None:

@@ -74,6 +74,18 @@ async def test_no_model_ends_with_11(tmp_path: Path) -> None:
     assert "rlm: Cannot run: no model is configured" in err
 
 
+async def test_an_answer_follows_the_schema_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"type": "array", "items": {"type": "integer"}}')
+    replies = iter([repl("FINAL(['1'])"), repl("FINAL([1])")])
+    async with open_loopback_server(lambda messages: next(replies)) as server:
+        args = ("-p", "q", "-m", "m", "--base-url", server.base_url)
+        status, out, _ = await rlm(tmp_path, *args, RLM_SCHEMA="s.json")
+        assert (status, out, server.stats.requests) == (0, "[1]\n", 2)
+        (tmp_path / "s.json").write_text('{"type": "list"}')
+        status, out, err = await rlm(tmp_path, *args, "--schema", "s.json")
+    assert (status, out) == (11, "") and "there is no type 'list'" in err
+
+
 async def test_a_wrong_key_ends_with_20(tmp_path: Path) -> None:
     async with open_loopback_server(lambda messages: "hi", api_key="right") as server:
         args = ("-p", "q", "-m", "m", "--base-url", server.base_url)
