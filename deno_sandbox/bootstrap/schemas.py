@@ -83,7 +83,7 @@ class _Builder:
         if origin in _WRAPPERS:
             return self._build(args[0])
         if origin is Literal:
-            return {"enum": [each.value if _is_member(each) else each for each in args]}
+            return _enum([each.value if isinstance(each, enum.Enum) else each for each in args])
         if origin in _UNIONS:
             return self._union([self._build(each) for each in args])
         if origin in _LISTS:
@@ -111,7 +111,7 @@ class _Builder:
 
     def _class(self, given: type) -> dict[str, Any]:
         if issubclass(given, enum.Enum):
-            return {"enum": [each.value for each in given]}
+            return _enum([each.value for each in given])
         if given in self._names:
             self._referred.add(given)
             return self._reference(given)
@@ -167,8 +167,10 @@ def _is_key(given: Any) -> bool:
     return True
 
 
-def _is_member(given: Any) -> bool:
-    return isinstance(given, enum.Enum)
+def _enum(values: list[Any]) -> dict[str, Any]:
+    kinds = {type(value) for value in values}
+    kind = _PLAIN.get(kinds.pop(), {}) if len(kinds) == 1 else {}
+    return {**kind, "enum": values}
 
 
 def _unsupported(given: Any) -> TypeError:

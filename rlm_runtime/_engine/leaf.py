@@ -13,7 +13,7 @@ import anyio.to_thread
 from rlm_runtime._answer_types.base import AnswerMismatchError, AnswerType
 from rlm_runtime._answer_types.provider import for_provider
 from rlm_runtime._answer_types.replies import read_answer, without_thoughts
-from rlm_runtime._errors import LimitExceededError, NoAnswerError
+from rlm_runtime._errors import LimitExceededError, ModelError, NoAnswerError
 from rlm_runtime._excerpt import excerpt
 from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
 from rlm_runtime._plain import to_plain
@@ -70,15 +70,28 @@ async def complete(
     history = [Message(role="system", content=system), Message(role="user", content=prompt)]
     if answer_type is None:
         return without_thoughts(await _whole_reply(ask, history, prompts, NO_OPTIONS))
+    return await _complete_typed(ask, history, prompts, answer_type, structured)
+
+
+async def _complete_typed(
+    ask: Ask, history: list[Message], prompts: Prompts, answer_type: AnswerType, structured: bool
+) -> object:
     schema, wrapped = for_provider(answer_type.json_schema) if structured else (None, False)
     told = prompts.leaf_schema(schema=_told(schema or answer_type.json_schema))
-    history[-1] = replace(history[-1], content=f"{prompt}\n\n{told}")
-    faults, text = "", ""
+    history[-1] = replace(history[-1], content=f"{history[-1].content}\n\n{told}")
+    options = CallOptions(schema=schema)
+    text = faults = ""
     for _ in range(_MAX_REPLIES):
         if faults:
             history.append(Message(role="assistant", content=text))
             history.append(Message(role="user", content=prompts.leaf_mismatch(faults=faults)))
-        text = await _whole_reply(ask, history, prompts, CallOptions(schema=schema), partial=text)
+        try:
+            text = await _whole_reply(ask, history, prompts, options, partial=text)
+        except ModelError as exc:
+            if options.schema is None or not _refuses_schema(exc):
+                raise
+            options = NO_OPTIONS
+            text = await _whole_reply(ask, history, prompts, options, partial=text)
         try:
             return await anyio.to_thread.run_sync(
                 partial(read_answer, answer_type, text, wrapped=wrapped)
@@ -120,6 +133,11 @@ async def _ask(
     except LimitExceededError as exc:
         exc.partial = exc.partial or without_thoughts(partial) or None
         raise
+
+
+def _refuses_schema(error: ModelError) -> bool:
+    """Tell whether it may be the schema that a provider does not take: each has its own subset."""
+    return type(error) is ModelError and error.status in (400, 422)
 
 
 def _give_up(reason: str, text: str) -> NoReturn:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rlm_runtime._errors import ConfigError
 from rlm_runtime._llm.base import CallOptions
 from rlm_runtime._llm.caching import cached_messages, style_of
+from rlm_runtime._llm.structured import response_format
 from rlm_runtime._models import Model, ModelInfo
 from rlm_runtime._types import Message
 
@@ -53,7 +54,7 @@ class RequestEncoder:
         if caps:
             body[self._cap_name] = min(caps)
         if options.schema is not None and self._structured_output:
-            body["response_format"] = _response_format(options.schema)
+            body["response_format"] = response_format(options.schema)
         if options.cache_key is not None and self._takes_cache_key:
             body["prompt_cache_key"] = options.cache_key
         # ASCII escapes carry lone surrogates, which UTF-8 cannot
@@ -90,7 +91,3 @@ def _cap(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigError(f"Cannot limit a reply to {value!r} tokens: it must be 1 or more")
     return value
-
-
-def _response_format(schema: Mapping[str, object]) -> dict[str, object]:
-    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema)}}

@@ -10,7 +10,6 @@ from rlm_runtime._answer_types.provider import allows_strict
 def response_format(schema: Mapping[str, object]) -> dict[str, object]:
     """Write a schema as OpenAI and those who copy it take it."""
     named: dict[str, object] = {"name": "answer", "schema": dict(schema)}
-    # OpenAI refuses a strict one that it does not guarantee
     if allows_strict(schema):
         named["strict"] = True
     return {"type": "json_schema", "json_schema": named}

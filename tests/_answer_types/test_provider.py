@@ -55,6 +55,16 @@ def test_a_large_one_is_not_sent() -> None:
         ({"type": "array", "items": CLOSED}, True),
         ({"type": "array", "items": {"anyOf": [CLOSED, OPEN]}}, False),
         ({"type": ["object", "null"], "properties": {"a": {}}}, False),
+        ({"type": ["object", "null"]}, False),
+        (CLOSED | {"properties": {"a": {}}}, False),
+        (CLOSED | {"properties": {"a": {"type": "string", "minLength": 1}}}, False),
+        (CLOSED | {"properties": {"a": {"allOf": [{"type": "string"}]}}}, False),
+        ({"type": "object", "properties": {"minLength": {"type": "integer"}}}, False),
+        (
+            CLOSED | {"properties": {"minLength": {"type": "integer"}}, "required": ["minLength"]},
+            True,
+        ),
+        (CLOSED | {"properties": {"a": {"type": "string", "enum": ["x"], "title": "A"}}}, True),
     ],
 )
 def test_strict_is_what_is_closed_with_all_keys_required(

@@ -10,7 +10,7 @@ import pytest
 
 from rlm_runtime._answer_types.base import answer_type_of
 from rlm_runtime._engine.leaf import complete
-from rlm_runtime._errors import LimitExceededError, NoAnswerError
+from rlm_runtime._errors import LimitExceededError, ModelError, NoAnswerError
 from rlm_runtime._llm.base import CallOptions
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._types import Completion, Message, Usage
@@ -40,6 +40,8 @@ class Asked:
         if not self.replies:
             raise LimitExceededError("No call is left", stop_reason="max_calls")
         text = self.replies.pop(0)
+        if text == "400":
+            raise ModelError("Invalid schema for response_format", status=400)
         reason = "length" if text.endswith("§") else "stop"
         return Completion(
             text=text.removesuffix("§"), model="m", usage=Usage(), finish_reason=reason
@@ -113,6 +115,13 @@ async def test_the_schema_is_in_the_prompt_for_every_model() -> None:
     assert told.startswith("prompt\n\n") and '{"type": "array", "items": {"type": ' in told
 
 
+async def test_a_long_schema_is_cut_in_the_prompt_and_not_sent() -> None:
+    asked = Asked(["[1]"])
+    await asked.get(LIST | {"description": "x" * 90_000}, structured=True)
+    assert asked.schemas == [None]
+    assert len(asked.messages[0][1]) < 21_000 and "characters left out" in asked.messages[0][1]
+
+
 async def test_a_model_with_structured_output_gets_an_object_for_its_root() -> None:
     asked = Asked(['{"answer": [1, 2]}', '{"name": "x"}'])
     assert await asked.get(LIST, structured=True) == [1, 2]
@@ -121,6 +130,16 @@ async def test_a_model_with_structured_output_gets_an_object_for_its_root() -> N
     assert isinstance(wrapped, dict) and wrapped["properties"] == {"answer": LIST}
     assert plain == PERSON
     assert '"properties": {"answer": ' in asked.messages[0][1]
+
+
+async def test_a_provider_that_refuses_the_schema_is_asked_without() -> None:
+    asked = Asked(["400", '{"answer": [1]}'])
+    assert await asked.get(LIST, structured=True) == [1]
+    assert isinstance(asked.schemas[0], dict) and asked.schemas[1:] == [None]
+    with pytest.raises(ModelError):
+        await Asked(["400", "400", "[1]"]).get(LIST, structured=True)
+    with pytest.raises(ModelError):
+        await Asked(["400", "[1]"]).get(LIST)
 
 
 async def test_a_mismatch_is_answered_with_path_and_reason() -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import anyio
 import pytest
 
 from rlm_runtime import RLM, Limits, Message
-from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
+from rlm_runtime._llm.openai import open_openai
 from rlm_runtime._models import ModelInfo
 from rlm_runtime._prompts import Prompts
-from rlm_runtime._types import Completion
-from rlm_runtime.testing import ScriptedLLM
+from rlm_runtime.testing import ScriptedLLM, open_loopback_server
 from tests._engine.fakes import asked, repl
 
 pytestmark = [pytest.mark.anyio, pytest.mark.deno, pytest.mark.usefixtures("assets")]
@@ -84,39 +82,33 @@ async def test_types_of_the_repl_are_followed_by_a_child_and_by_the_root() -> No
     assert "answer.books[0].parts[0].year: must be integer or null, found 1.5" in rejected[0]
 
 
-class Structured:
-    """Passes calls on to a model of its own, and keeps the schemas that it was given."""
-
-    def __init__(self, model: ScriptedLLM) -> None:
-        self.name = model.name
-        self.info = ModelInfo(price=model.info.price, structured_output=True)
-        self.schemas: list[Any] = []
-        self._model = model
-
-    async def complete(
-        self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
-    ) -> Completion:
-        if messages[0].content == LEAF:
-            self.schemas.append(options.schema)
-        return await self._model.complete(messages, options)
-
-
-async def test_completions_follow_the_types_of_the_repl() -> None:
+async def test_completions_follow_the_types_of_the_repl_over_http() -> None:
     def policy(messages: Sequence[Message]) -> str:
         if messages[0].content == LEAF:
             word = messages[1].content[0]
             return json.dumps({"answer": [word] if len(messages) > 2 or word == "a" else word})
-        code = "FINAL(await llm_query_batched(['a', 'b'], schema=list[str], recursive=False))"
-        return repl(code)
+        code = "FINAL(await llm_query_batched(['a', 'b'], schema=list[Word], recursive=False))"
+        return repl("from typing import Literal\nWord = Literal['a', 'b']", code)
 
-    model = Structured(ScriptedLLM(policy))
+    info = ModelInfo(structured_output=True)
     with anyio.fail_after(18):
-        async with RLM(model, trace_dir=None, limits=Limits(max_depth=1)) as rlm:
+        async with (
+            open_loopback_server(policy) as server,
+            open_openai(base_url=server.base_url, api_key=None) as endpoint,
+            RLM(endpoint.model("m", info), trace_dir=None, limits=Limits(max_depth=1)) as rlm,
+        ):
             result = await rlm.run("root")
     assert result.answer == [["a"], ["b"]] and result.usage.calls == 4
-    assert len(model.schemas) == 3
-    for schema in model.schemas:
-        assert schema["properties"] == {"answer": {"type": "array", "items": {"type": "string"}}}
+    formats = [request.body.get("response_format") for request in server.requests]
+    word = {"type": "string", "enum": ["a", "b"]}
+    schema = {
+        "type": "object",
+        "properties": {"answer": {"type": "array", "items": word}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+    named = {"name": "answer", "schema": schema, "strict": True}
+    assert formats == [None] + [{"type": "json_schema", "json_schema": named}] * 3
 
 
 async def test_a_large_answer_is_judged_whole() -> None:
