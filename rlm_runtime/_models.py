@@ -19,9 +19,14 @@ class Price:
     """Reasoning tokens cost the same."""
     cached: float | None = None
     """Prompt tokens that come from the provider's cache; None: as the others."""
+    short_tokens: int = 0
+    """How long a prompt may be to cost `short` instead, where long ones cost more."""
+    short: Price | None = None
 
     def cost(self, usage: Usage) -> float:
-        """Price what was used, in US dollars."""
+        """Price what one call used, in US dollars."""
+        if self.short is not None and usage.prompt_tokens <= self.short_tokens:
+            return self.short.cost(usage)
         cached = self.prompt if self.cached is None else self.cached
         fresh = usage.prompt_tokens - usage.cached_tokens
         total = (

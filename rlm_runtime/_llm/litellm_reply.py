@@ -1,0 +1,152 @@
+"""One completion out of the pieces that litellm makes of a provider's stream."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from rlm_runtime._llm.openai_errors import ModelErrors
+from rlm_runtime._llm.tokens import estimate_prompt_tokens, estimate_tokens
+from rlm_runtime._models import Price
+from rlm_runtime._types import Completion, Message, Usage
+
+_COUNTS: Mapping[str, tuple[str, ...]] = {
+    "prompt": ("prompt_tokens",),
+    "cached": ("prompt_tokens_details", "cached_tokens"),
+    "completion": ("completion_tokens",),
+    "reasoning": ("completion_tokens_details", "reasoning_tokens"),
+}
+
+
+class LiteLLMReply:
+    """Puts a completion together; pieces are objects or mappings in OpenAI's shape."""
+
+    def __init__(
+        self,
+        errors: ModelErrors,
+        messages: Sequence[Message],
+        *,
+        price: Price | None,
+        max_chars: int,
+    ) -> None:
+        self._errors = errors
+        self._messages = messages
+        self._price = price
+        self._max_chars = max_chars
+        self._chars = 0
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._counts: dict[str, int] = {}
+        self._cost: float | None = None
+        self._model: str | None = None
+        self._finish_reason: str | None = None
+        self._seen_choice = False
+
+    @property
+    def has_text(self) -> bool:
+        """Whether a first piece of the reply, or of its reasoning, has come."""
+        return bool(self._text or self._reasoning)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no piece of the reply is missing; its usage may still be."""
+        return self._finish_reason is not None
+
+    def take(self, piece: object) -> None:
+        """Take the next piece.
+
+        Raises:
+            ModelReplyError: They are too many.
+        """
+        self._take_usage(_get(piece, "usage"))
+        model = _get(piece, "model")
+        if isinstance(model, str) and model:
+            self._model = model
+        choices = _get(piece, "choices")
+        if isinstance(choices, Sequence) and choices:
+            self._take_choice(choices[0])
+
+    def end(self, finish_reason: str | None) -> None:
+        """Take the finish reason that litellm read, where no piece had one."""
+        self._finish_reason = self._finish_reason or finish_reason or None
+
+    def spent(self) -> Usage:
+        """Tell what the attempt has used so far; what nobody counted is estimated."""
+        completion = self._counts.get("completion", 0)
+        if not completion or not self.is_whole:
+            # Counts that come before the end are those of the beginning
+            written = "".join(self._text) + "".join(self._reasoning)
+            completion = max(completion, estimate_tokens(written))
+        usage = Usage(
+            calls=1,
+            prompt_tokens=self._counts.get("prompt") or estimate_prompt_tokens(self._messages),
+            cached_tokens=self._counts.get("cached", 0),
+            completion_tokens=completion,
+            reasoning_tokens=self._counts.get("reasoning", 0),
+            cost=self._cost,
+        )
+        if self._cost is not None or self._price is None:
+            return usage
+        return replace(usage, cost=self._price.cost(usage))
+
+    def finish(self, *, first: float | None) -> Completion:
+        """Give the completion when the stream has ended.
+
+        Raises:
+            ModelUnavailableError: The stream ended before the reply did.
+            ModelReplyError: There was no reply in it.
+        """
+        if not self.is_whole:
+            if self._seen_choice:
+                raise self._errors.unavailable("the stream ended before the reply did")
+            raise self._errors.reply("the response holds no choice")
+        return Completion(
+            text=_join_pairs(self._text),
+            model=self._model or self._errors.model,
+            usage=self.spent(),
+            reasoning=_join_pairs(self._reasoning),
+            finish_reason=self._finish_reason,
+            seconds_to_first_token=first,
+        )
+
+    def _take_choice(self, choice: object) -> None:
+        self._seen_choice = True
+        piece = _get(choice, "delta") or _get(choice, "message")
+        text = _get(piece, "content") or _get(piece, "refusal")
+        reasoning = _get(piece, "reasoning_content") or _get(piece, "reasoning")
+        for value, pieces in ((text, self._text), (reasoning, self._reasoning)):
+            if isinstance(value, str) and value:
+                self._chars += len(value)
+                pieces.append(value)
+        if self._chars > self._max_chars:
+            raise self._errors.reply(f"the reply is longer than {self._max_chars} characters")
+        finish_reason = _get(choice, "finish_reason")
+        if isinstance(finish_reason, str) and finish_reason:
+            self._finish_reason = finish_reason
+
+    def _take_usage(self, usage: object) -> None:
+        if usage is None:
+            return
+        for name, path in _COUNTS.items():
+            value: object = usage
+            for step in path:
+                value = _get(value, step)
+            if isinstance(value, int) and not isinstance(value, bool):
+                # Providers that count as they go never count backwards
+                self._counts[name] = max(value, self._counts.get(name, 0))
+        cost = _get(usage, "cost")
+        if isinstance(cost, int | float) and math.isfinite(cost) and cost >= 0:
+            self._cost = float(cost)
+
+
+def _get(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+
+
+def _join_pairs(pieces: Sequence[str]) -> str:
+    """Join the pieces, and the surrogate pairs that a server cut in two."""
+    text = "".join(pieces)
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
