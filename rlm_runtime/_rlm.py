@@ -24,7 +24,9 @@ from rlm_runtime._errors import ConfigError, InputError, RLMError
 from rlm_runtime._events import Event, TraceFailed
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM
-from rlm_runtime._llm.openai import OpenAIEndpoint, open_openai
+from rlm_runtime._llm.opening import ModelOpener
+from rlm_runtime._llm.prices import check_priced
+from rlm_runtime._models import Model
 from rlm_runtime._paths import default_trace_dir
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.assets import prepare_assets
@@ -37,8 +39,6 @@ from rlm_runtime._tools.opening import ChildTools, Given, open_tools
 from rlm_runtime._trace import TraceWriter, new_run_id
 from rlm_runtime._types import StopReason, Usage
 
-_OPENAI = "openai/"
-_OPENAI_URL = "https://api.openai.com/v1"
 _CLOSE_SECONDS = 10.0
 
 
@@ -74,10 +74,10 @@ class RLM:
 
     def __init__(
         self,
-        model: str | LLM,
+        model: str | Model | LLM,
         *,
-        sub_model: str | LLM | None = None,
-        models: Mapping[str, str | LLM] | None = None,
+        sub_model: str | Model | LLM | None = None,
+        models: Mapping[str, str | Model | LLM] | None = None,
         base_url: str | None = None,
         api_key: str | None = None,
         limits: Limits | None = None,
@@ -93,12 +93,14 @@ class RLM:
         """Store the settings.
 
         Args:
-            model: Answers at the root: `openai/NAME`, any name that `base_url` serves, or an
-                object of the LLM protocol.
+            model: Answers at the root: a name as litellm gives it, such as `openai/gpt-5`, or as
+                `base_url` serves it; a `Model`, which has settings too; or an object of the LLM
+                protocol.
             sub_model: Answers below the root; `model` does where there is none.
             models: Aliases that generated code may name in `llm_query(model=…)`.
             base_url: An OpenAI-compatible endpoint for the models given by name.
-            api_key: Its key; else `RLM_API_KEY`, else `OPENAI_API_KEY` of the environment.
+            api_key: Its key, or OpenAI's; else `RLM_API_KEY`, else `OPENAI_API_KEY` of the
+                environment. Other providers have variables of their own.
             limits: What each run may spend.
             tools: What generated code may call outside of its sandbox: functions, `Tool`s, and
                 `MCPServer`s, which are open as long as this is.
@@ -128,7 +130,6 @@ class RLM:
         self._on_event = on_event
         self._on_setup = on_setup
         self._stack = AsyncExitStack()
-        self._endpoint: OpenAIEndpoint | None = None
         self._parts: tuple[Models, Tools, Prompts, Pool] | None = None
         self._gate = Gate()
         self._runs: dict[anyio.CancelScope, anyio.Event] = {}
@@ -146,19 +147,17 @@ class RLM:
         if self._parts is not None:
             raise ConfigError("Cannot open this RLM: it is open already")
         requirements = parse_requirements(self._packages)
-        # One of an opening that failed is closed
-        self._endpoint = None
         # Its clock is that of an event loop
         self._gate = Gate()
         async with AsyncExitStack() as stack:
+            opener = ModelOpener(stack, base_url=self._base_url, api_key=self._api_key)
             models = Models(
-                root=await self._open_model(stack, self._model),
-                sub=await self._open_model(stack, self._sub_model or self._model),
-                aliases={
-                    alias: await self._open_model(stack, model)
-                    for alias, model in self._aliases.items()
-                },
+                root=await opener.open(self._model),
+                sub=await opener.open(self._sub_model or self._model),
+                aliases={alias: await opener.open(model) for alias, model in self._aliases.items()},
             )
+            if self._limits.max_cost is not None:
+                check_priced([models.root, models.sub, *models.aliases.values()])
             opened = await stack.enter_async_context(
                 open_tools(self._given_tools, self._child_tools)
             )
@@ -172,10 +171,12 @@ class RLM:
             )
             packages = await prepare_packages(assets, requirements, progress=progress)
             prompts = prompts.naming(packages.names, tuple(models.aliases))
-            opener = SandboxOpener(
+            sandboxes = SandboxOpener(
                 packages.assets, walls=await find_walls(assets), progress=progress
             )
-            pool = await stack.enter_async_context(open_pool(opener, spares=self._spare_sandboxes))
+            pool = await stack.enter_async_context(
+                open_pool(sandboxes, spares=self._spare_sandboxes)
+            )
             self._parts = (models, tools, prompts, pool)
             self._stack = stack.pop_all()
         return self
@@ -186,7 +187,7 @@ class RLM:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._parts = self._endpoint = None
+        self._parts = None
         runs = list(self._runs.items())
         for scope, _ in runs:
             scope.cancel()
@@ -281,24 +282,6 @@ class RLM:
             nodes=run.ledger.nodes,
         )
 
-    async def _open_model(self, stack: AsyncExitStack, model: str | LLM) -> LLM:
-        if not isinstance(model, str):
-            return model
-        if not self._base_url and not model.startswith(_OPENAI):
-            raise ConfigError(
-                f"Cannot use model {model!r}: give the base_url of an OpenAI-compatible endpoint"
-                " that serves it, or a model named openai/…"
-            )
-        if not self._base_url and not self._api_key:
-            raise ConfigError(
-                f"Cannot use model {model!r}: there is no key; set OPENAI_API_KEY, or give the"
-                " base_url of an endpoint that needs none"
-            )
-        if self._endpoint is None:
-            opened = open_openai(base_url=self._base_url or _OPENAI_URL, api_key=self._api_key)
-            self._endpoint = await stack.enter_async_context(opened)
-        return self._endpoint.model(model.removeprefix(_OPENAI))
-
 
 def _child_sandboxes(limits: Limits) -> int:
     """Give the most sandboxes that can live at once below the root."""
@@ -331,7 +314,7 @@ def run_sync(
     *,
     context: object = _Absent.CONTEXT,
     output_type: object = None,
-    model: str | LLM,
+    model: str | Model | LLM,
     **settings: Any,
 ) -> RunResult:
     """Answer one query from synchronous code; `settings` are the keywords of `RLM`.

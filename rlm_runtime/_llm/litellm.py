@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +22,7 @@ import httpx
 from rlm_runtime._errors import ConfigError, ModelError
 from rlm_runtime._groups import unwrapped
 from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
+from rlm_runtime._llm.caching import cached_messages, style_of
 from rlm_runtime._llm.litellm_errors import LiteLLMErrors
 from rlm_runtime._llm.litellm_load import Clients, load_litellm
 from rlm_runtime._llm.litellm_reply import LiteLLMReply
@@ -168,7 +170,7 @@ class _LiteLLMModel:
         request: dict[str, object] = {
             **model.extra,
             "model": model.name,
-            "messages": _encode(messages, marked="claude" in model.name.lower()),
+            "messages": cached_messages(_sendable(messages), style_of(model.name, None)),
             "stream": True,
             "stream_options": {"include_usage": True},
             "api_base": model.base_url,
@@ -268,23 +270,15 @@ async def _close(stream: Any) -> None:
             await stream.aclose()
 
 
-def _encode(messages: Sequence[Message], *, marked: bool) -> list[dict[str, object]]:
-    """Give the messages in OpenAI's shape, with marks for a cache that wants them."""
-    encoded: list[dict[str, object]] = [
-        {"role": message.role, "content": _sendable(message.content)} for message in messages
-    ]
-    if marked:
-        for message in (encoded[0], encoded[-1]):
-            if isinstance(text := message["content"], str) and text:
-                part = {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
-                message["content"] = [part]
-    return encoded
-
-
-def _sendable(text: str) -> str:
+def _sendable(messages: Sequence[Message]) -> list[Message]:
     """Replace lone surrogates, which the clients below litellm cannot encode."""
-    if text.isascii():
-        return text
+    return [
+        one if one.content.isascii() else replace(one, content=_paired(one.content))
+        for one in messages
+    ]
+
+
+def _paired(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -28,18 +28,33 @@ _ABOVE = re.compile(r"_above_(\d+)k_tokens$")
 Table = Mapping[str, object]
 
 
-def find_info(name: str) -> ModelInfo:
-    """Look up one model, by the name that litellm gives it; see `find_infos`."""
-    return find_infos([name])[name]
+def find_info(name: str, table: Table | None = None) -> ModelInfo:
+    """Look up a model, by the name that litellm gives it; what is not known is left open.
 
-
-def find_infos(names: Iterable[str]) -> dict[str, ModelInfo]:
-    """Look up models by their names; what the table does not know is left open.
-
-    The table has 3 MB, so call this in a thread.
+    Args:
+        name: Such as `openai/gpt-5`.
+        table: What `read_table` gave, where several are looked up.
     """
-    table = _read_table()
-    return {name: _info(_entry(table, name)) for name in names}
+    entry = _entry(read_table() if table is None else table, name)
+    return ModelInfo(
+        price=_price(entry),
+        context_tokens=_size(entry.get("max_input_tokens")),
+        max_completion_tokens=_size(entry.get("max_output_tokens")),
+        structured_output=entry.get("supports_response_schema") is True,
+    )
+
+
+def read_table() -> Table:
+    """Read the table, 3 MB of it, so call this in a thread; it is empty where there is none."""
+    folder = package_folder()
+    if folder is None:
+        return {}
+    try:
+        table: object = json.loads((folder / _TABLE).read_bytes())
+    except (OSError, ValueError):
+        # A version of litellm that keeps it elsewhere: nothing is known then
+        return {}
+    return table if isinstance(table, Mapping) else {}
 
 
 def check_priced(models: Iterable[LLM]) -> None:
@@ -63,18 +78,6 @@ def package_folder() -> Path | None:
     return None if spec is None or spec.origin is None else Path(spec.origin).parent
 
 
-def _read_table() -> Table:
-    folder = package_folder()
-    if folder is None:
-        return {}
-    try:
-        table: object = json.loads((folder / _TABLE).read_bytes())
-    except (OSError, ValueError):
-        # A version of litellm that keeps it elsewhere: nothing is known then
-        return {}
-    return table if isinstance(table, Mapping) else {}
-
-
 def _entry(table: Table, name: str) -> Mapping[str, object]:
     for key, provider in _keys(name):
         entry = table.get(key)
@@ -91,15 +94,6 @@ def _keys(name: str) -> Iterator[tuple[str, str]]:
         yield rest, provider
         # Such as the region in bedrock/eu-west-1/…
         _, _, rest = rest.partition("/")
-
-
-def _info(entry: Mapping[str, object]) -> ModelInfo:
-    return ModelInfo(
-        price=_price(entry),
-        context_tokens=_size(entry.get("max_input_tokens")),
-        max_completion_tokens=_size(entry.get("max_output_tokens")),
-        structured_output=entry.get("supports_response_schema") is True,
-    )
 
 
 def _price(entry: Mapping[str, object]) -> Price | None:

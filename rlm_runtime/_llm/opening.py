@@ -1,0 +1,133 @@
+"""From a model as the caller gives it to one that can be called: its route, key and price."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+
+from rlm_runtime._errors import ConfigError
+from rlm_runtime._llm.base import LLM
+from rlm_runtime._llm.litellm import LiteLLM, open_litellm
+from rlm_runtime._llm.openai import OpenAIEndpoint, open_openai
+from rlm_runtime._llm.prices import Table, find_info, read_table
+from rlm_runtime._llm.providers import key_variables, known_providers
+from rlm_runtime._models import Model, ModelInfo
+
+_OPENAI = "openai/"
+_OPENAI_URL = "https://api.openai.com/v1"
+_TABLE_PREFIXES = {"api.openai.com": _OPENAI, "openrouter.ai": "openrouter/"}
+"""How the price table names the models of a host; it knows those of no other."""
+
+
+class ModelOpener:
+    """Opens models into a stack of blocks; those of one endpoint share its connections."""
+
+    def __init__(self, stack: AsyncExitStack, *, base_url: str | None, api_key: str | None) -> None:
+        """Store the settings.
+
+        Args:
+            stack: Closes what is opened.
+            base_url: The endpoint of models that have none of their own.
+            api_key: The key of that endpoint, or of OpenAI's; no other host is sent it.
+        """
+        self._stack = stack
+        self._base_url = base_url
+        self._api_key = api_key
+        self._endpoints: dict[tuple[str, str | None], OpenAIEndpoint] = {}
+        self._litellm: LiteLLM | None = None
+        self._table: Table | None = None
+
+    async def open(self, model: str | Model | LLM) -> LLM:
+        """Open a model by its name or its settings; an object of the LLM protocol is one already.
+
+        Raises:
+            ConfigError: The name leads nowhere, or there is no key.
+        """
+        if not isinstance(model, str | Model):
+            return model
+        asked = Model(model) if isinstance(model, str) else model
+        fault = name_fault(asked.name, asked.base_url or self._base_url)
+        if fault is not None:
+            raise ConfigError(f"Cannot use model {asked.name!r}: {fault}")
+        if asked.base_url or self._base_url or asked.name.startswith(_OPENAI):
+            return await self._open_openai(asked)
+        return await self._open_litellm(asked)
+
+    async def _open_openai(self, asked: Model) -> LLM:
+        url = asked.base_url or self._base_url
+        key = asked.api_key or (self._api_key if asked.base_url in (None, self._base_url) else None)
+        if url is None and key is None:
+            raise ConfigError(
+                f"Cannot use model {asked.name!r}: there is no key; set OPENAI_API_KEY, or give the"
+                " base_url of an endpoint that needs none"
+            )
+        where = url or _OPENAI_URL
+        if (where, key) not in self._endpoints:
+            opened = open_openai(base_url=where, api_key=key)
+            self._endpoints[where, key] = await self._stack.enter_async_context(opened)
+        name = asked.name.removeprefix(_OPENAI)
+        info = await self._info(asked, table_name(name, where))
+        return self._endpoints[where, key].model(replace(asked, name=name), info)
+
+    async def _open_litellm(self, asked: Model) -> LLM:
+        variables = missing_key(asked.name)
+        if variables and asked.api_key is None:
+            raise ConfigError(
+                f"Cannot use model {asked.name!r}: there is no key; set {' or '.join(variables)}"
+            )
+        info = await self._info(asked, asked.name)
+        if self._litellm is None:
+            self._litellm = await self._stack.enter_async_context(open_litellm())
+        return self._litellm.model(asked, info)
+
+    async def _info(self, asked: Model, name: str | None) -> ModelInfo:
+        """Join what the caller says of a model with what the table knows."""
+        known = ModelInfo()
+        if name is not None:
+            if self._table is None:
+                self._table = await anyio.to_thread.run_sync(read_table)
+            known = find_info(name, self._table)
+        structured = asked.structured_output
+        return ModelInfo(
+            price=asked.price or known.price,
+            context_tokens=asked.context_tokens or known.context_tokens,
+            max_completion_tokens=asked.max_completion_tokens or known.max_completion_tokens,
+            structured_output=known.structured_output if structured is None else structured,
+        )
+
+
+def name_fault(name: str, base_url: str | None) -> str | None:
+    """Say why no endpoint serves a name, and what would; None where one does."""
+    if base_url or name.startswith(_OPENAI):
+        return None
+    provider, slash, rest = name.partition("/")
+    hint = "give the base_url of an OpenAI-compatible endpoint that serves it"
+    if not slash or not rest:
+        return f"{hint}, or a name with its provider in front, such as openai/…"
+    known = known_providers()
+    if provider in known or not known:
+        return None
+    close = difflib.get_close_matches(provider, known, n=3)
+    meant = f"; did you mean {' or '.join(close)}?" if close else ""
+    return f"litellm knows no provider {provider!r}{meant or f'; {hint}'}"
+
+
+def missing_key(name: str) -> tuple[str, ...]:
+    """Give the variables of which one must hold the key of a model, if none of them does."""
+    variables = key_variables(name.partition("/")[0])
+    return () if any(os.environ.get(variable) for variable in variables) else variables
+
+
+def table_name(name: str, base_url: str) -> str | None:
+    """Name a model as the price table does; None where another host serves it, at its own price."""
+    try:
+        host = urlsplit(base_url).hostname
+    except ValueError:
+        return None
+    prefix = _TABLE_PREFIXES.get(host or "")
+    return None if prefix is None else prefix + name
