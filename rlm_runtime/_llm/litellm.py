@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -218,16 +218,7 @@ class _Call:
             stream: Any = await self._litellm.acompletion(**request)
             self.is_accepted = True
             try:
-                async with aclosing(self._pieces(stream)) as pieces:
-                    async for piece in pieces:
-                        self._reply.take(piece)
-                        now = anyio.current_time()
-                        if self.first is None and self._reply.has_text:
-                            self.first = now - started
-                        if self._reply.is_whole:
-                            scope.deadline = now + _AFTER_DONE_SECONDS
-                        elif self.first is not None:
-                            scope.deadline = now + self._owner.stall_seconds
+                await self._read(stream, scope, started)
             except (httpx.TransportError, OSError):
                 # What is lost after the last piece of the reply is its usage, which has an estimate
                 if not self._reply.is_whole:
@@ -241,8 +232,8 @@ class _Call:
                 else f"the endpoint stalled: nothing came for {self._owner.stall_seconds:g} s"
             )
 
-    async def _pieces(self, stream: Any) -> AsyncGenerator[object]:
-        """Yield what came, before litellm accounts for it.
+    async def _read(self, stream: Any, scope: anyio.CancelScope, started: float) -> None:
+        """Read what came, before litellm accounts for it.
 
         Iterating its stream would, at the end, count all tokens anew, make up a finish reason
         that never came, and leave tasks behind.
@@ -254,13 +245,20 @@ class _Call:
         if not hasattr(source, "__aiter__"):
             source = stream
         async for piece in source:
-            if hasattr(piece, "choices"):
-                yield piece
-                continue
-            try:
-                yield stream.chunk_creator(chunk=piece)
-            except StopIteration:
-                break
+            made = not hasattr(piece, "choices")
+            if made:
+                try:
+                    piece = stream.chunk_creator(chunk=piece)
+                except StopIteration:
+                    break
+            self._reply.take(piece, made=made)
+            now = anyio.current_time()
+            if self.first is None and self._reply.has_text:
+                self.first = now - started
+            if self._reply.is_whole:
+                scope.deadline = now + _AFTER_DONE_SECONDS
+            elif self.first is not None:
+                scope.deadline = now + self._owner.stall_seconds
         self._reply.end(getattr(stream, "received_finish_reason", None))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,15 +41,23 @@ class LiteLLMErrors:
         if isinstance(exc, ValueError):
             # What the libraries raise where a response is not what it should be
             return self.errors.reply(f"the response cannot be read: {said}")
-        error = (
-            self.errors.reply(said)
-            if status is None
-            else self.errors.status(status, headers, said.encode("utf-8", "replace"))
-        )
+        error = self._by_status(status, headers, said, _body(chain))
         named = self._named(exc)
         if named is None or isinstance(error, named):
             return error
         return named(str(error), status=error.status, retry_after=error.retry_after)
+
+    def _by_status(
+        self, status: int | None, headers: Mapping[str, str], said: str, body: object
+    ) -> ModelError:
+        if body is not None:
+            # It names the reason better than what litellm makes of it
+            said = self._clean(json.dumps(body))
+        if status is not None:
+            return self.errors.status(status, headers, said.encode("utf-8", "replace"))
+        if body is None:
+            return self.errors.reply(said)
+        return self.errors.error_object(json.loads(said))
 
     def _named(self, exc: Exception) -> type[ModelError] | None:
         """Give the class that litellm has read out of the provider's words."""
@@ -60,10 +69,14 @@ class LiteLLMErrors:
 
     def _said(self, exc: Exception) -> str:
         text = str(getattr(exc, "message", None) or exc) or type(exc).__name__
-        for secret in self.secrets:
-            text = text.replace(secret, "[key]")
+        text = self._clean(text)
         while (rest := _PREFIX.sub("", text)) != text and rest:
             text = rest
+        return text
+
+    def _clean(self, text: str) -> str:
+        for secret in self.secrets:
+            text = text.replace(secret, "[key]")
         return text
 
     def _is_lost_connection(self, chain: Sequence[BaseException]) -> bool:
@@ -79,6 +92,15 @@ def _chain(exc: BaseException | None) -> Iterator[BaseException]:
         yield exc
         seen.add(id(exc))
         exc = exc.__cause__ or exc.__context__
+
+
+def _body(chain: Sequence[BaseException]) -> object:
+    """Give the error object that a provider has sent, as OpenAI's SDK keeps it."""
+    for exc in chain:
+        body = getattr(exc, "body", None)
+        if isinstance(body, dict) and body:
+            return body
+    return None
 
 
 def _status(chain: Sequence[BaseException]) -> int | None:

@@ -41,6 +41,7 @@ class LiteLLMReply:
         self._cost: float | None = None
         self._model: str | None = None
         self._finish_reason: str | None = None
+        self._seen_piece = False
         self._seen_choice = False
 
     @property
@@ -53,12 +54,17 @@ class LiteLLMReply:
         """Whether no piece of the reply is missing; its usage may still be."""
         return self._finish_reason is not None
 
-    def take(self, piece: object) -> None:
+    def take(self, piece: object, *, made: bool = False) -> None:
         """Take the next piece.
 
+        Args:
+            piece: Of the provider; or made by litellm, which also makes one of a mere end.
+            made: Whether litellm has made it.
+
         Raises:
-            ModelReplyError: They are too many.
+            ModelReplyError: They are too long together.
         """
+        self._seen_piece = self._seen_piece or not made
         self._take_usage(_get(piece, "usage"))
         model = _get(piece, "model")
         if isinstance(model, str) and model:
@@ -66,6 +72,7 @@ class LiteLLMReply:
         choices = _get(piece, "choices")
         if isinstance(choices, Sequence) and choices:
             self._take_choice(choices[0])
+            self._seen_choice = self._seen_choice or self.has_text or not made
 
     def end(self, finish_reason: str | None) -> None:
         """Take the finish reason that litellm read, where no piece had one."""
@@ -97,10 +104,10 @@ class LiteLLMReply:
             ModelUnavailableError: The stream ended before the reply did.
             ModelReplyError: There was no reply in it.
         """
-        if not self.is_whole:
-            if self._seen_choice:
-                raise self._errors.unavailable("the stream ended before the reply did")
+        if self._seen_piece and not self._seen_choice:
             raise self._errors.reply("the response holds no choice")
+        if not self._seen_choice or not self.is_whole:
+            raise self._errors.unavailable("the stream ended before the reply did")
         return Completion(
             text=_join_pairs(self._text),
             model=self._model or self._errors.model,
@@ -111,7 +118,6 @@ class LiteLLMReply:
         )
 
     def _take_choice(self, choice: object) -> None:
-        self._seen_choice = True
         piece = _get(choice, "delta") or _get(choice, "message")
         text = _get(piece, "content") or _get(piece, "refusal")
         reasoning = _get(piece, "reasoning_content") or _get(piece, "reasoning")
@@ -122,8 +128,8 @@ class LiteLLMReply:
         if self._chars > self._max_chars:
             raise self._errors.reply(f"the reply is longer than {self._max_chars} characters")
         finish_reason = _get(choice, "finish_reason")
-        if isinstance(finish_reason, str) and finish_reason:
-            self._finish_reason = finish_reason
+        if isinstance(finish_reason, str):
+            self.end(finish_reason)
 
     def _take_usage(self, usage: object) -> None:
         if usage is None:
