@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,7 +73,7 @@ class LiteLLMErrors:
         text = self._clean(text)
         while (rest := _PREFIX.sub("", text)) != text and rest:
             text = rest
-        return text
+        return self._clean(_decoded(text))
 
     def _clean(self, text: str) -> str:
         for secret in self.secrets:
@@ -84,6 +85,17 @@ class LiteLLMErrors:
         return any(isinstance(exc, httpx.TransportError | OSError) for exc in chain) and not any(
             isinstance(exc, httpx.HTTPStatusError) for exc in chain
         )
+
+
+def _decoded(text: str) -> str:
+    """Decode what litellm tells of a body that it has left as bytes."""
+    if not text.startswith(("b'", 'b"')):
+        return text
+    try:
+        value: object = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else text
 
 
 def _chain(exc: BaseException | None) -> Iterator[BaseException]:
@@ -104,8 +116,10 @@ def _body(chain: Sequence[BaseException]) -> object:
 
 
 def _status(chain: Sequence[BaseException]) -> int | None:
-    for exc in chain:
-        status = getattr(exc, "status_code", None)
+    responses = (getattr(exc, "response", None) for exc in reversed(chain))
+    # What came over the wire, before what litellm makes of it
+    for owner in (*responses, *chain):
+        status = getattr(owner, "status_code", None)
         if isinstance(status, int) and 400 <= status <= 599:
             return status
     return None

@@ -48,7 +48,8 @@ def load_litellm() -> ModuleType:
             is_ours = "litellm" not in sys.modules
             for name, value in _ENVIRONMENT.items():
                 os.environ.setdefault(name, value)
-            module = importlib.import_module("litellm")
+            # A module's type knows none of its attributes, which are set below
+            module: Any = importlib.import_module("litellm")
             if is_ours:
                 _silence(module)
             # Else it would print advice on stdout with each error
@@ -142,7 +143,7 @@ class _ModuleClient:
         return getattr(self._open_client(llm_provider="module_level"), name)
 
 
-def _own_clients(module: ModuleType) -> None:
+def _own_clients(module: Any) -> None:
     handlers = importlib.import_module("litellm.llms.custom_httpx.http_handler")
     module.in_memory_llm_clients_cache = _ClientCache(module.in_memory_llm_clients_cache)
     module.module_level_aclient = _ModuleClient(
@@ -150,7 +151,7 @@ def _own_clients(module: ModuleType) -> None:
     )
 
 
-def _silence(module: ModuleType) -> None:
+def _silence(module: Any) -> None:
     """Keep what litellm logs, which may hold messages, off stderr."""
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

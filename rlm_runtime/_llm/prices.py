@@ -139,11 +139,11 @@ def _rates(
         found = [rate for name in names if (rate := _rate(entry.get(name + suffix))) is not None]
         return max(found, default=otherwise)
 
-    prompt = dearest(_PROMPT, base and base.prompt)
-    completion = dearest(_COMPLETION, base and base.completion)
+    prompt = dearest(_PROMPT, base.prompt if base else None)
+    completion = dearest(_COMPLETION, base.completion if base else None)
     if prompt is None or completion is None or prompt == completion == 0:
         return None
-    cached = dearest(_CACHED, base and base.cached)
+    cached = dearest(_CACHED, base.cached if base else None)
     return Price(prompt=prompt, completion=completion, cached=cached)
 
 

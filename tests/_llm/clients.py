@@ -29,11 +29,17 @@ async def open_client(
 ) -> AsyncIterator[LLM]:
     """Open a model by one of the clients."""
     model = model or Model("m")
-    limits = {"first_token_seconds": first_token_seconds, "stall_seconds": stall_seconds}
     if client == "httpx":
-        async with open_openai(base_url=base_url, api_key=api_key, **limits) as endpoint:
+        async with open_openai(
+            base_url=base_url,
+            api_key=api_key,
+            first_token_seconds=first_token_seconds,
+            stall_seconds=stall_seconds,
+        ) as endpoint:
             yield endpoint.model(model, info)
         return
-    async with open_litellm(**limits) as litellm:
+    async with open_litellm(
+        first_token_seconds=first_token_seconds, stall_seconds=stall_seconds
+    ) as litellm:
         at = replace(model, name=client, base_url=base_url, api_key=api_key)
         yield litellm.model(at, info)
