@@ -38,7 +38,7 @@ ECHO = ScriptedLLM(lambda messages: repl("FINAL([query, context])"))
 
 @pytest.fixture(autouse=True)
 def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RLM_API_KEY", "OPENAI_API_KEY"):
+    for name in ("RLM_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -58,7 +58,11 @@ async def refusal(rlm: RLM) -> str:
     ("name", "message"),
     [
         ("gpt-5", "Cannot use model 'gpt-5': give the base_url of an OpenAI-compatible endpoint"),
-        ("anthropic/x", "Cannot use model 'anthropic/x': give the base_url of an OpenAI-"),
+        (
+            "anthropic/x",
+            "Cannot use model 'anthropic/x': there is no key; set ANTHROPIC_API_KEY or",
+        ),
+        ("antropic/x", "Cannot use model 'antropic/x': litellm knows no provider 'antropic'; did"),
         ("openai/x", "Cannot use model 'openai/x': there is no key; set OPENAI_API_KEY, or give"),
     ],
 )

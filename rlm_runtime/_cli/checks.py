@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 
 from rlm_runtime._cli.models import resolve_model
 from rlm_runtime._errors import ConfigError
+from rlm_runtime._llm.prices import find_info
+from rlm_runtime._llm.providers import key_variables, missing_key, name_fault
+from rlm_runtime._models import Price
 from rlm_runtime._sandbox.machine import available_memory_mb
 
 _MB = 1 << 20
@@ -91,31 +94,58 @@ def _concern(path: Path, owner: int, mode: int, *, private: bool) -> tuple[str, 
     return None
 
 
-def check_model(model: str | None, base_url: str | None, *, has_key: bool) -> Check:
+def check_model(
+    model: str | None,
+    base_url: str | None,
+    *,
+    has_key: bool,
+    what: str = "model",
+    price: Price | None = None,
+) -> Check:
     """Tell whether a model is configured and can be asked; a key is never shown."""
     key = "a key is set" if has_key else "no key is set"
     if model is None:
         text = f"none is configured, {key}"
         hint = "give -m with each run, or let RLM_MODEL name one; the key goes into OPENAI_API_KEY"
-        return Check(name="model", status="warn", text=text, hint=hint)
+        return Check(name=what, status="warn", text=text, hint=hint)
     try:
         if not isinstance(resolve_model(model), str):
-            return Check(name="model", status="ok", text=f"{model}, scripted, needs no key")
+            return Check(name=what, status="ok", text=f"{model}, scripted, needs no key")
     except ConfigError as exc:
-        return Check(name="model", status="fail", text=str(exc), hint="let RLM_MODEL name another")
+        return Check(name=what, status="fail", text=str(exc), hint="let RLM_MODEL name another")
     if base_url and (host := _host(base_url)):
-        return Check(name="model", status="ok", text=f"{model} at {host}, {key}")
+        text = f"{model} at {host}, {key}, {_cost(price)}"
+        return Check(name=what, status="ok", text=text)
     if base_url:
         hint = "give a URL such as http://localhost:11434/v1"
-        return Check(name="model", status="fail", text="RLM_BASE_URL is no URL", hint=hint)
-    if not model.startswith("openai/"):
-        hint = "let RLM_BASE_URL name an OpenAI-compatible endpoint, or use openai/…"
-        text = f"{model!r} has no endpoint that serves it"
-        return Check(name="model", status="fail", text=text, hint=hint)
-    if not has_key:
-        hint = "put the key into OPENAI_API_KEY"
-        return Check(name="model", status="fail", text=f"{model}, {key}", hint=hint)
-    return Check(name="model", status="ok", text=f"{model}, {key}")
+        return Check(name=what, status="fail", text="RLM_BASE_URL is no URL", hint=hint)
+    if fault := name_fault(model, None):
+        hint = "name another, or let RLM_BASE_URL name an OpenAI-compatible endpoint"
+        return Check(name=what, status="fail", text=f"{model!r}: {fault}", hint=hint)
+    missing, key = _find_key(model, has_key=has_key)
+    if missing:
+        hint = f"put the key into {' or '.join(missing)}"
+        return Check(name=what, status="fail", text=f"{model}, {key}", hint=hint)
+    text = f"{model}, {key}, {_cost(price or find_info(model).price)}"
+    return Check(name=what, status="ok", text=text)
+
+
+def _find_key(model: str, *, has_key: bool) -> tuple[tuple[str, ...], str]:
+    """Give the variables that lack the key of a provider's model, and say what is known of it."""
+    if model.startswith("openai/"):
+        missing: tuple[str, ...] = () if has_key else ("OPENAI_API_KEY",)
+    elif key_variables(model.partition("/")[0]):
+        missing = missing_key(model)
+    else:
+        return (), "litellm looks for its key"
+    return missing, "no key is set" if missing else "a key is set"
+
+
+def _cost(price: Price | None) -> str:
+    if price is None:
+        return "price unknown"
+    price = price.short or price
+    return f"${price.prompt:g} and ${price.completion:g} per million tokens"
 
 
 def _host(url: str) -> str:

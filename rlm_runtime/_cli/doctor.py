@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import click
@@ -12,6 +13,7 @@ import click
 from rlm_runtime._cli.answers import render_json
 from rlm_runtime._cli.checks import Check, check_folder, check_memory, check_model
 from rlm_runtime._cli.command import Command
+from rlm_runtime._cli.model_options import model_options, take_model_options
 from rlm_runtime._cli.output import write_stdout
 from rlm_runtime._cli.printable import one_line
 from rlm_runtime._cli.sandbox_checks import check_sandbox
@@ -19,6 +21,7 @@ from rlm_runtime._cli.status import ExitStatus
 from rlm_runtime._cli.stderr import tell
 from rlm_runtime._config import read_environment
 from rlm_runtime._limits import Limits
+from rlm_runtime._models import Price
 from rlm_runtime._paths import default_trace_dir
 
 _WIDTH = 600
@@ -28,7 +31,9 @@ _WIDTH = 600
 @click.option("--fix", is_flag=True, help="Make what the sandbox lacks, or make it anew.")
 @click.option("--json", "as_json", envvar="RLM_JSON", is_flag=True, help="Print one JSON object.")
 @click.option("-m", "--model", envvar="RLM_MODEL", help="The model, such as openai/gpt-5.")
+@click.option("--sub-model", envvar="RLM_SUB_MODEL", help="The model of sub-calls.")
 @click.option("--base-url", envvar="RLM_BASE_URL", help="An OpenAI-compatible endpoint.")
+@model_options
 @click.option(
     "--max-memory-mb",
     metavar="N",
@@ -51,9 +56,11 @@ def command(
     fix: bool,
     as_json: bool,
     model: str | None,
+    sub_model: str | None,
     base_url: str | None,
     max_memory_mb: int,
     trace_dir: Path | None,
+    **options: Any,  # those of models, each checked by its option
 ) -> None:
     """Look at all that a run needs, and say what to do about the rest.
 
@@ -61,6 +68,8 @@ def command(
     asked. Exit status: 0 nothing needed is missing, 21 the sandbox does not work, 11 something else
     that is needed fails.
     """
+    models = take_model_options(options)
+    models.check_prices([model, sub_model])
     environment = read_environment()
     report = anyio.run(
         partial(check_sandbox, environment, memory_mb=max_memory_mb, fix=fix, tell=_note)
@@ -73,7 +82,12 @@ def command(
         check_folder(
             "traces", trace_dir or default_trace_dir(), setting="RLM_TRACE_DIR", private=True
         ),
-        check_model(model, base_url, has_key=environment.api_key is not None),
+        *_check_models(
+            {"model": model, "sub_model": sub_model, **models.aliases},
+            base_url,
+            models.prices,
+            has_key=environment.api_key is not None,
+        ),
     ]
     status = ExitStatus.ANSWERED
     if any(check.status == "fail" for check in report.checks):
@@ -82,6 +96,19 @@ def command(
         status = ExitStatus.CONFIG
     _show([*report.checks, *others], works=status is ExitStatus.ANSWERED, as_json=as_json)
     ctx.exit(status)
+
+
+def _check_models(
+    names: Mapping[str, str | None],
+    base_url: str | None,
+    prices: Mapping[str, Price],
+    *,
+    has_key: bool,
+) -> Iterator[Check]:
+    for what, name in names.items():
+        if name is not None or what == "model":
+            price = None if name is None else prices.get(name)
+            yield check_model(name, base_url, has_key=has_key, what=what, price=price)
 
 
 def _note(line: str) -> None:

@@ -7,8 +7,9 @@ from rlm_runtime._llm.base import LLM
 
 _SCRIPTED = "scripted/"
 
-NO_MODEL = """Cannot run: no model is configured. Three ways to name one:
+NO_MODEL = """Cannot run: no model is configured. Four ways to name one:
   -m openai/gpt-5                         with the key in OPENAI_API_KEY
+  -m anthropic/claude-sonnet-4-5          as litellm names it, with the provider's own key
   --base-url http://localhost:11434/v1 -m NAME    a server of your own
   -m scripted/letter_counts               a scripted demo, offline"""
 

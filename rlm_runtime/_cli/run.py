@@ -18,7 +18,8 @@ import click
 from rlm_runtime._cli.command import Command, is_debugging
 from rlm_runtime._cli.execute import Outcome, Runner, execute
 from rlm_runtime._cli.limit_options import limit_options, make_limits
-from rlm_runtime._cli.models import NO_MODEL, resolve_model
+from rlm_runtime._cli.model_options import ModelOptions, model_options, take_model_options
+from rlm_runtime._cli.models import NO_MODEL
 from rlm_runtime._cli.output import OutputError, check_writable
 from rlm_runtime._cli.printable import printable
 from rlm_runtime._cli.progress import make_progress
@@ -45,6 +46,7 @@ class _Settings:
     model: str
     sub_model: str | None
     base_url: str | None
+    models: ModelOptions
     limits: Limits
     tools: list[Any]
     packages: tuple[str, ...]
@@ -60,8 +62,9 @@ class _Settings:
         from rlm_runtime._rlm import RLM
 
         return RLM(
-            resolve_model(self.model),
-            sub_model=None if self.sub_model is None else resolve_model(self.sub_model),
+            self.models.resolve(self.model),
+            sub_model=None if self.sub_model is None else self.models.resolve(self.sub_model),
+            models=self.models.resolve_aliases(),
             base_url=self.base_url,
             limits=self.limits,
             tools=self.tools,
@@ -95,6 +98,7 @@ class _Settings:
     help="A JSON schema that the answer must follow.",
 )
 @click.option("--base-url", envvar="RLM_BASE_URL", help="An OpenAI-compatible endpoint.")
+@model_options
 @limit_options
 @tool_options
 @click.option(
@@ -150,7 +154,7 @@ def command(
 
     TASK is a text file, or - for stdin. Without -c the task is its own context. Every option
     that has a variable RLM_<NAME> takes its value from there if it is not given; the API key is
-    in RLM_API_KEY, else in OPENAI_API_KEY.
+    in RLM_API_KEY, else in OPENAI_API_KEY, and for other providers in variables of their own.
 
     Exit status: 0 answered, 1 answer not written or unexpected error, 2 usage, 10 input
     unreadable, 11 not configured, 20 model failed, 21 sandbox cannot start, 30 stopped by a
@@ -159,7 +163,7 @@ def command(
     if output in _STDOUT:
         output = None
     _check_usage(task, prompt, contexts, output)
-    settings = _make_settings(**options)
+    settings = _make_settings(models=take_model_options(options), **options)
     query = _read_task(task) if task is not None else prompt or ""
     answer_schema = load_schema(schema) if schema else None
     context = load_context(contexts, stdin=_stdin()) if contexts else None
@@ -205,6 +209,7 @@ def _make_settings(
     model: str | None,
     sub_model: str | None,
     base_url: str | None,
+    models: ModelOptions,
     mcp_servers: tuple[str, ...],
     functions: tuple[str, ...],
     packages: tuple[str, ...],
@@ -216,10 +221,12 @@ def _make_settings(
     checked_limits = make_limits(limits)
     if model is None:
         raise ConfigError(NO_MODEL)
+    models.check_prices([model, sub_model])
     return _Settings(
         model=model,
         sub_model=sub_model,
         base_url=base_url,
+        models=models,
         limits=checked_limits,
         tools=make_tools(mcp_servers, functions),
         packages=packages,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -15,7 +13,7 @@ from rlm_runtime._llm.base import LLM
 from rlm_runtime._llm.litellm import LiteLLM, open_litellm
 from rlm_runtime._llm.openai import OpenAIEndpoint, open_openai
 from rlm_runtime._llm.prices import Table, find_info, read_table
-from rlm_runtime._llm.providers import key_variables, known_providers
+from rlm_runtime._llm.providers import missing_key, name_fault
 from rlm_runtime._models import Model, ModelInfo
 
 _OPENAI = "openai/"
@@ -99,28 +97,6 @@ class ModelOpener:
             max_completion_tokens=asked.max_completion_tokens or known.max_completion_tokens,
             structured_output=known.structured_output if structured is None else structured,
         )
-
-
-def name_fault(name: str, base_url: str | None) -> str | None:
-    """Say why no endpoint serves a name, and what would; None where one does."""
-    if base_url or name.startswith(_OPENAI):
-        return None
-    provider, slash, rest = name.partition("/")
-    hint = "give the base_url of an OpenAI-compatible endpoint that serves it"
-    if not slash or not rest:
-        return f"{hint}, or a name with its provider in front, such as openai/…"
-    known = known_providers()
-    if provider in known or not known:
-        return None
-    close = difflib.get_close_matches(provider, known, n=3)
-    meant = f"; did you mean {' or '.join(close)}?" if close else ""
-    return f"litellm knows no provider {provider!r}{meant or f'; {hint}'}"
-
-
-def missing_key(name: str) -> tuple[str, ...]:
-    """Give the variables of which one must hold the key of a model, if none of them does."""
-    variables = key_variables(name.partition("/")[0])
-    return () if any(os.environ.get(variable) for variable in variables) else variables
 
 
 def table_name(name: str, base_url: str) -> str | None:

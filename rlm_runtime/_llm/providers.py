@@ -5,7 +5,9 @@ All of this is known without importing litellm, so that a wrong name is told at 
 
 from __future__ import annotations
 
+import difflib
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,6 +66,28 @@ def known_providers() -> frozenset[str]:
     _, _, body = source.partition("\nclass LlmProviders(")
     names = _MEMBER.findall(body.partition("\n\n\n")[0])
     return frozenset(names) | more if names else frozenset()
+
+
+def name_fault(name: str, base_url: str | None) -> str | None:
+    """Say why no endpoint serves a name, and what would; None where one does."""
+    if base_url or name.startswith("openai/"):
+        return None
+    provider, slash, rest = name.partition("/")
+    hint = "give the base_url of an OpenAI-compatible endpoint that serves it"
+    if not slash or not rest:
+        return f"{hint}, or a name with its provider in front, such as openai/…"
+    known = known_providers()
+    if provider in known or not known:
+        return None
+    close = difflib.get_close_matches(provider, known, n=3)
+    meant = f"; did you mean {' or '.join(close)}?" if close else ""
+    return f"litellm knows no provider {provider!r}{meant or f'; {hint}'}"
+
+
+def missing_key(name: str) -> tuple[str, ...]:
+    """Give the variables of which one must hold the key of a model, if none of them does."""
+    variables = key_variables(name.partition("/")[0])
+    return () if any(os.environ.get(variable) for variable in variables) else variables
 
 
 def _keys_of(file: Path) -> frozenset[str]:

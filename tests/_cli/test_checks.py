@@ -18,15 +18,28 @@ from rlm_runtime._cli.checks import check_folder, check_memory, check_model
         ("scripted/none", None, False, "fail", "the scripted models are"),
         ("openai/gpt-5", None, True, "ok", "openai/gpt-5, a key is set"),
         ("openai/gpt-5", None, False, "fail", "openai/gpt-5, no key is set"),
-        ("qwen3", None, True, "fail", "'qwen3' has no endpoint that serves it"),
+        ("openai/gpt-5", None, True, "ok", "a key is set, $1.25 and $10 per million tokens"),
+        ("openai/nobody-knows", None, True, "ok", "price unknown"),
+        ("qwen3", None, True, "fail", "'qwen3': give the base_url of an OpenAI-compatible"),
+        ("antropic/claude-x", None, True, "fail", "no provider 'antropic'; did you mean anthropic"),
+        ("anthropic/claude-x", None, True, "fail", "anthropic/claude-x, no key is set"),
+        ("groq/m", None, False, "ok", "groq/m, a key is set, price unknown"),
+        ("bedrock/m", None, False, "ok", "bedrock/m, litellm looks for its key, price unknown"),
         ("qwen3", "http://localhost:1/v1", False, "ok", "qwen3 at localhost:1, no key is set"),
         ("qwen3", "http://me:secret@host/v1", True, "ok", "qwen3 at host, a key is set"),
         ("qwen3", "http://me:secret@[::1", True, "fail", "RLM_BASE_URL is no URL"),
     ],
 )
 def test_a_model_is_looked_at_as_a_run_would(
-    model: str | None, base_url: str | None, has_key: bool, status: str, text: str
+    monkeypatch: pytest.MonkeyPatch,
+    model: str | None,
+    base_url: str | None,
+    has_key: bool,
+    status: str,
+    text: str,
 ) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-secret")
     check = check_model(model, base_url, has_key=has_key)
     assert check.status == status and text in check.text
     assert "secret" not in check.text
