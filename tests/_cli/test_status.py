@@ -53,7 +53,10 @@ def test_exit_status(error: Exception, status: int) -> None:
         (InputError("Cannot read it"), ["Cannot read it"]),
         (
             ModelAuthenticationError("Refused"),
-            ["Refused", "hint: the key comes from RLM_API_KEY, else from OPENAI_API_KEY"],
+            [
+                "Refused",
+                "hint: the key comes from RLM_API_KEY, OPENAI_API_KEY or the provider's own variable",
+            ],
         ),
         (
             LimitExceededError("Cannot go on", stop_reason="max_calls"),
