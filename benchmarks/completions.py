@@ -20,7 +20,9 @@ import anyio
 
 from benchmarks._harness import Row, report
 from rlm_runtime._llm.base import LLM
+from rlm_runtime._llm.litellm import open_litellm
 from rlm_runtime._llm.openai import open_openai
+from rlm_runtime._models import Model
 from rlm_runtime.testing import Message, Policy, ScriptedReply
 
 _CALLS = 1000
@@ -40,7 +42,16 @@ async def _open_httpx(base_url: str, model: str) -> AsyncIterator[LLM]:
         yield endpoint.model(model)
 
 
-_CLIENTS: dict[str, Callable[[str, str], AbstractAsyncContextManager[LLM]]] = {"httpx": _open_httpx}
+@asynccontextmanager
+async def _open_litellm(base_url: str, model: str) -> AsyncIterator[LLM]:
+    async with open_litellm() as litellm:
+        yield litellm.model(Model(f"hosted_vllm/{model}", base_url=base_url))
+
+
+_CLIENTS: dict[str, Callable[[str, str], AbstractAsyncContextManager[LLM]]] = {
+    "httpx": _open_httpx,
+    "litellm": _open_litellm,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,7 @@ def _hints(error: BaseException) -> Iterator[str]:
         yield f"hint: {note}"
     match error:
         case ModelAuthenticationError():
-            yield "hint: the key comes from RLM_API_KEY, OPENAI_API_KEY or the provider's own variable"
+            yield "hint: the key comes from RLM_API_KEY, OPENAI_API_KEY or the provider's variable"
         case ModelRateLimitError():
             yield "hint: --max-attempts and --max-retry-seconds give it more patience"
         case ModelUnavailableError():

@@ -55,7 +55,7 @@ def test_exit_status(error: Exception, status: int) -> None:
             ModelAuthenticationError("Refused"),
             [
                 "Refused",
-                "hint: the key comes from RLM_API_KEY, OPENAI_API_KEY or the provider's own variable",
+                "hint: the key comes from RLM_API_KEY, OPENAI_API_KEY or the provider's variable",
             ],
         ),
         (
