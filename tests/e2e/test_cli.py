@@ -124,10 +124,15 @@ async def test_a_limit_ends_with_30_and_prints_the_partial_answer(tmp_path: Path
     assert "max_iterations is 2" in err and "hint: --max-iterations raises this limit" in err
 
 
+def _go_on(messages: Sequence[Message]) -> str:
+    """Go on for ever, but not in a circle."""
+    return "About 7.\n" + repl(f"x = {len(messages)}")
+
+
 async def test_tokens_that_run_out_end_with_30_and_print_the_partial_answer(
     tmp_path: Path,
 ) -> None:
-    async with open_loopback_server(lambda messages: "About 7.\n" + repl("x = 7")) as server:
+    async with open_loopback_server(_go_on) as server:
         args = ("-p", "q", "-m", "m", "--base-url", server.base_url, "--max-tokens", "20000")
         status, out, err = await rlm(tmp_path, *args)
         billed = server.stats.billed_prompt_tokens + server.stats.billed_completion_tokens
