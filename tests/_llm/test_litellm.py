@@ -216,8 +216,13 @@ async def test_clients_of_others_are_left_alone() -> None:
 
 
 _QUIET = """
-import anyio, sys, warnings
+import anyio, socket, sys, warnings
 warnings.simplefilter("error", ResourceWarning)
+asked, look_up = [], socket.getaddrinfo
+def watch(host, *args, **options):
+    asked.append(host)
+    return look_up(host, *args, **options)
+socket.getaddrinfo = watch
 from rlm_runtime._errors import ModelError
 from rlm_runtime._llm.litellm import open_litellm
 from rlm_runtime._models import Model
@@ -235,6 +240,7 @@ async def main():
                     await model.complete([Message(role="user", content="hello")])
                 except ModelError:
                     pass
+    assert set(asked) <= {"127.0.0.1", b"127.0.0.1"}, asked
 
 anyio.run(main)
 """
