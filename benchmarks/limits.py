@@ -39,7 +39,7 @@ _END = "```repl\nFINAL([len(texts), refused])\n```"
 
 _LIMITS = {
     "max_cost $0.05": Limits(max_depth=1, max_concurrency=_CALLS, max_cost=0.05),
-    "max_tokens 100,000": Limits(max_depth=1, max_concurrency=_CALLS, max_tokens=100_000),
+    "max_tokens 80,000": Limits(max_depth=1, max_concurrency=_CALLS, max_tokens=80_000),
     "max_calls 100": Limits(max_depth=1, max_concurrency=_CALLS, max_calls=100),
 }
 _OTHERS = {
