@@ -11,8 +11,8 @@ from rlm_runtime._errors import ConfigError
 
 RESERVED = frozenset(
     """
-    context query answer llm_query llm_query_batched rlm_query rlm_query_batched FINAL FINAL_VAR
-    SHOW_VARS SUBMIT limits LLMQueryError ToolError
+    context query answer llm_query llm_query_batched llm_batch rlm_query rlm_query_batched FINAL
+    FINAL_VAR final_answer SHOW_VARS SUBMIT limits LLMQueryError ToolError
     """.split()
 )
 """What the REPL itself defines, or takes for its own."""
