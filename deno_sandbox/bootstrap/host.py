@@ -19,7 +19,7 @@ from bootstrap.stopping import Stopper, shielded
 from bootstrap.tools import make_tool
 from rlm_runtime._values import decode, encode
 
-PROTOCOL = 1
+PROTOCOL = 2
 _MAX_OPEN_CALLS = 1000
 _NO_ROOM = "it does not fit into the memory of this sandbox"
 

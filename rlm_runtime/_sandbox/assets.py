@@ -213,7 +213,7 @@ def _lacks_snapshot_only(folder: Path) -> bool:
 
 def _version() -> str:
     """Hash all that the folder is made of."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(" ".join(_BOOTSTRAP).encode())
     for path in sorted(_sources()):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     for package in ("deno", "tzdata"):

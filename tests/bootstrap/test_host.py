@@ -86,7 +86,7 @@ async def wire() -> AsyncIterator[Wire]:
 
 async def test_ready_names_the_protocol(wire: Wire) -> None:
     wire.host.announce()
-    assert wire.sent[0]["method"] == "ready" and wire.sent[0]["params"]["protocol"] == 1
+    assert wire.sent[0]["method"] == "ready" and wire.sent[0]["params"]["protocol"] == 2
 
 
 async def test_a_cell_is_answered_after_its_output(wire: Wire) -> None:
