@@ -101,7 +101,7 @@ class LimitExceededError(RLMError):
 
 
 class NoAnswerError(LimitExceededError):
-    """The model gave neither code nor an answer, three times in a row."""
+    """The model gave neither code nor an answer, three times in a row, or no whole reply at all."""
 
 
 class TraceError(RLMError):

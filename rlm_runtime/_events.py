@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rlm_runtime._modes import Mode
 from rlm_runtime._types import StopReason
 
 
@@ -35,6 +36,15 @@ class RunStarted(Event):
     sub_model: str
     limits: dict[str, int | float | None]
     kind: Literal["run_started"] = "run_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeChosen(Event):
+    """It was decided how the run is answered; without this event it is by nodes with a REPL."""
+
+    mode: Mode
+    reason: str
+    kind: Literal["mode_chosen"] = "mode_chosen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +290,7 @@ class RunEnded(Event):
 
 EVENT_TYPES: dict[str, type[Event]] = {
     "run_started": RunStarted,
+    "mode_chosen": ModeChosen,
     "node_started": NodeStarted,
     "sandbox_started": SandboxStarted,
     "sandbox_lost": SandboxLost,

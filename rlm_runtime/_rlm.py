@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
 from enum import Enum
 from importlib.metadata import version
@@ -16,6 +16,7 @@ import anyio
 
 from rlm_runtime._answer_types.base import AnswerType, answer_type_of
 from rlm_runtime._config import read_environment
+from rlm_runtime._engine.direct import most_prompt_chars
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.node import memory_for
 from rlm_runtime._engine.run import Models, Run
@@ -27,9 +28,18 @@ from rlm_runtime._llm.base import LLM
 from rlm_runtime._llm.opening import ModelOpener
 from rlm_runtime._llm.prices import check_priced
 from rlm_runtime._models import Model
+from rlm_runtime._modes import (
+    DIRECT_BELOW_CHARS,
+    AskedMode,
+    Mode,
+    ModeChoice,
+    check_mode,
+    choose_mode,
+)
 from rlm_runtime._paths import default_trace_dir
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.assets import prepare_assets
+from rlm_runtime._sandbox.base import OpenSandbox
 from rlm_runtime._sandbox.opener import SandboxOpener
 from rlm_runtime._sandbox.packages import prepare_packages
 from rlm_runtime._sandbox.pool import Pool, open_pool
@@ -58,6 +68,8 @@ class RunResult:
     stop_reason: StopReason
     usage: Usage
     """What the whole tree spent."""
+    mode: Mode = "rlm"
+    """How it was answered."""
     run_id: str
     trace_path: Path | None
     """The trace; None where none was asked for."""
@@ -83,6 +95,8 @@ class RLM:
         limits: Limits | None = None,
         tools: Sequence[Given] = (),
         child_tools: ChildTools = "same",
+        mode: AskedMode = "rlm",
+        direct_below_chars: int = DIRECT_BELOW_CHARS,
         packages: Sequence[str] = (),
         spare_sandboxes: int | None = None,
         prompts: Path | None = None,
@@ -105,6 +119,10 @@ class RLM:
             tools: What generated code may call outside of its sandbox: functions, `Tool`s, and
                 `MCPServer`s, which are open as long as this is.
             child_tools: The tools of child nodes: the `same`, `none`, or a list of their own.
+            mode: `rlm` answers with a REPL; `direct` by one completion that reads all of the
+                context, without a sandbox; `auto` directly where query and context are short and
+                text, and there is nothing that only code can use.
+            direct_below_chars: How short query and context must be together for `auto`.
             packages: Packages that generated code may import, such as `attrs>=25`: pure-Python or
                 Pyodide wheels, which pip resolves from its index the first time.
             spare_sandboxes: How many sandboxes are kept ready for child nodes; None learns it from
@@ -123,6 +141,8 @@ class RLM:
         self._limits = limits or Limits()
         self._given_tools = tools
         self._child_tools = child_tools
+        self._mode = mode
+        self._direct_below_chars = direct_below_chars
         self._packages = packages
         self._spare_sandboxes = spare_sandboxes
         self._prompts_dir = prompts
@@ -130,7 +150,7 @@ class RLM:
         self._on_event = on_event
         self._on_setup = on_setup
         self._stack = AsyncExitStack()
-        self._parts: tuple[Models, Tools, Prompts, Pool] | None = None
+        self._parts: tuple[Models, Tools, Prompts, Pool | None] | None = None
         self._gate = Gate()
         self._runs: dict[anyio.CancelScope, anyio.Event] = {}
 
@@ -144,6 +164,7 @@ class RLM:
         """
         if (spares := self._spare_sandboxes) is not None and spares < 0:
             raise ConfigError(f"Cannot set spare_sandboxes to {spares!r}: it must be 0 or more")
+        check_mode(self._mode, self._direct_below_chars)
         if self._parts is not None:
             raise ConfigError("Cannot open this RLM: it is open already")
         requirements = parse_requirements(self._packages)
@@ -163,20 +184,8 @@ class RLM:
             )
             tools = Tools(root=opened[0], children=opened[1])
             prompts = Prompts.load(self._prompts_dir)
-            progress = self._on_setup or (lambda line: None)
-            assets = await prepare_assets(
-                self._environment.cache_dir,
-                ready=self._environment.sandbox_assets,
-                progress=progress,
-            )
-            packages = await prepare_packages(assets, requirements, progress=progress)
-            prompts = prompts.naming(packages.names, tuple(models.aliases))
-            sandboxes = SandboxOpener(
-                packages.assets, walls=await find_walls(assets), progress=progress
-            )
-            pool = await stack.enter_async_context(
-                open_pool(sandboxes, spares=self._spare_sandboxes)
-            )
+            pool, packages = await self._open_pool(stack, requirements)
+            prompts = prompts.naming(packages, tuple(models.aliases))
             self._parts = (models, tools, prompts, pool)
             self._stack = stack.pop_all()
         return self
@@ -204,7 +213,7 @@ class RLM:
         Args:
             query: What is asked; of any length.
             context: A str, bytes, list, dict, or any nesting of the types that the codec of
-                `rlm_runtime._values` sends. It is never put into a model's window.
+                `rlm_runtime._values` sends. It is put into a model's window in direct mode only.
             output_type: What the answer must be: a type that pydantic takes, such as `list[str]`, a
                 dataclass or a model, and the answer is what pydantic makes of the one given; or a
                 JSON schema in a dict. A partial answer may be anything.
@@ -242,14 +251,13 @@ class RLM:
         models: Models,
         tools: Tools,
         prompts: Prompts,
-        pool: Pool,
+        pool: Pool | None,
     ) -> RunResult:
         started = time.monotonic()
+        mode = self._choose_mode(query, context, models.root)
         run_id = new_run_id()
         tracing = TraceWriter(self._trace_dir, run_id) if self._trace_dir else nullcontext()
-        memory_mb = memory_for(None, self._limits)
-        sandboxes = pool.run(room=_child_sandboxes(self._limits), memory_mb=memory_mb)
-        with tracing as trace, sandboxes as open_sandbox:
+        with tracing as trace, self._sandboxes(mode, pool) as open_sandbox:
             recorder = _Recorder(trace, self._on_event)
             run = Run(
                 models=models,
@@ -259,6 +267,7 @@ class RLM:
                 record=recorder.record,
                 gate=self._gate,
                 tools=tools,
+                mode=mode,
             )
             path = None if trace is None else trace.path
             try:
@@ -276,11 +285,48 @@ class RLM:
             answer=answer,
             stop_reason="answered",
             usage=run.ledger.usage,
+            mode=mode.mode,
             run_id=run_id,
             trace_path=path,
             seconds=time.monotonic() - started,
             nodes=run.ledger.nodes,
         )
+
+    async def _open_pool(
+        self, stack: AsyncExitStack, requirements: Sequence[str]
+    ) -> tuple[Pool | None, tuple[str, ...]]:
+        """Prepare what sandboxes start from; give the pool and the names of their packages."""
+        if self._mode == "direct":
+            return None, ()
+        progress = self._on_setup or (lambda line: None)
+        assets = await prepare_assets(
+            self._environment.cache_dir,
+            ready=self._environment.sandbox_assets,
+            progress=progress,
+        )
+        packages = await prepare_packages(assets, requirements, progress=progress)
+        opener = SandboxOpener(packages.assets, walls=await find_walls(assets), progress=progress)
+        pool = await stack.enter_async_context(open_pool(opener, spares=self._spare_sandboxes))
+        return pool, packages.names
+
+    def _choose_mode(self, query: str, context: object, root: LLM) -> ModeChoice:
+        return choose_mode(
+            self._mode,
+            query,
+            context,
+            below_chars=self._direct_below_chars,
+            most_chars=most_prompt_chars(root.info),
+            needs_code="tools" if self._given_tools else "packages" if self._packages else None,
+        )
+
+    def _sandboxes(
+        self, mode: ModeChoice, pool: Pool | None
+    ) -> AbstractContextManager[OpenSandbox | None]:
+        """Open the sandboxes of a run; one that is answered directly has none."""
+        if pool is None or mode.mode == "direct":
+            return nullcontext()
+        room, memory_mb = _child_sandboxes(self._limits), memory_for(None, self._limits)
+        return pool.run(room=room, memory_mb=memory_mb)
 
 
 def _child_sandboxes(limits: Limits) -> int:

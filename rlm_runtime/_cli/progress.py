@@ -17,6 +17,7 @@ from rlm_runtime._cli.tally import Tally, count, describe_spending
 from rlm_runtime._events import (
     Event,
     HistoryTrimmed,
+    ModeChosen,
     ModelAttemptFailed,
     ModelFailed,
     NodeEnded,
@@ -150,6 +151,8 @@ class LiveLine:
 def describe_event(event: Event) -> str | None:
     """Say what happened in one line; None if it is not of note."""
     match event:
+        case ModeChosen():
+            return f"mode {printable(event.mode)}: {one_line(event.reason, 200)}"
         case NodeStarted():
             return f"node {event.node} started at depth {event.depth}: {one_line(event.query)}"
         case NodeEnded(error=None):

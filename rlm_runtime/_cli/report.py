@@ -12,6 +12,7 @@ from rlm_runtime._cli.status import ExitStatus, describe_error, exit_status
 from rlm_runtime._cli.stderr import tell
 from rlm_runtime._cli.tally import count, describe_spending
 from rlm_runtime._errors import LimitExceededError, RLMError
+from rlm_runtime._modes import Mode
 from rlm_runtime._types import StopReason, Usage
 
 _WITH_ANSWER = frozenset(
@@ -34,6 +35,7 @@ class Report:
     stop_reason: StopReason
     usage: Usage
     run: str | None
+    mode: Mode
     nodes: int
     seconds: float
     trace: Path | None
@@ -49,6 +51,7 @@ class Report:
             "stop_reason": self.stop_reason,
             "trace": None if self.trace is None else str(self.trace),
             "run": self.run,
+            "mode": self.mode,
             "nodes": self.nodes,
             "seconds": round(self.seconds, 3),
         }
@@ -58,7 +61,8 @@ class Report:
         """Say what the run took, in one line."""
         spent = describe_spending(self.usage, self.seconds, max_cost=self.max_cost)
         trace = "no trace" if self.trace is None else f"trace {self.trace}"
-        return f"{count(self.nodes, 'node')}, {spent}, {trace}"
+        how = "direct, " if self.mode == "direct" else ""
+        return f"{how}{count(self.nodes, 'node')}, {spent}, {trace}"
 
 
 def make_report(outcome: Outcome, trace: Path | None) -> Report:
@@ -76,6 +80,7 @@ def make_report(outcome: Outcome, trace: Path | None) -> Report:
             stop_reason=result.stop_reason,
             usage=result.usage,
             run=result.run_id,
+            mode=result.mode,
             nodes=result.nodes,
             seconds=result.seconds,
             trace=result.trace_path,
@@ -89,6 +94,7 @@ def make_report(outcome: Outcome, trace: Path | None) -> Report:
         stop_reason="interrupted" if outcome.signum else tally.stop_reason or "error",
         usage=known.usage or tally.usage,
         run=tally.run,
+        mode=tally.mode,
         nodes=tally.nodes,
         seconds=tally.seconds,
         trace=known.trace_path or trace,

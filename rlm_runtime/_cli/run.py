@@ -32,6 +32,7 @@ from rlm_runtime._context import SkippedFile, load_context, load_task
 from rlm_runtime._errors import ConfigError, InputError
 from rlm_runtime._events import Event
 from rlm_runtime._limits import Limits
+from rlm_runtime._modes import DIRECT_BELOW_CHARS, MODES, AskedMode
 from rlm_runtime._paths import default_trace_dir
 from rlm_runtime._trace import find_run
 
@@ -49,6 +50,8 @@ class _Settings:
     models: ModelOptions
     limits: Limits
     tools: list[Any]
+    mode: AskedMode
+    direct_below_chars: int
     packages: tuple[str, ...]
     spare_sandboxes: int | None
     prompts: Path | None
@@ -68,6 +71,8 @@ class _Settings:
             base_url=self.base_url,
             limits=self.limits,
             tools=self.tools,
+            mode=self.mode,
+            direct_below_chars=self.direct_below_chars,
             packages=self.packages,
             spare_sandboxes=self.spare_sandboxes,
             trace_dir=self.trace_dir,
@@ -101,6 +106,23 @@ class _Settings:
 @model_options
 @limit_options
 @tool_options
+@click.option(
+    "--mode",
+    envvar="RLM_MODE",
+    type=click.Choice(MODES),
+    default="rlm",
+    show_default=True,
+    help="How to answer: with a REPL; by one call that reads all of it; or whichever fits.",
+)
+@click.option(
+    "--direct-below-chars",
+    metavar="N",
+    envvar="RLM_DIRECT_BELOW_CHARS",
+    type=click.IntRange(min=0),
+    default=DIRECT_BELOW_CHARS,
+    show_default=True,
+    help="How short task and context must be for --mode auto to answer directly.",
+)
 @click.option(
     "--package",
     "packages",
@@ -212,6 +234,8 @@ def _make_settings(
     models: ModelOptions,
     mcp_servers: tuple[str, ...],
     functions: tuple[str, ...],
+    mode: AskedMode,
+    direct_below_chars: int,
     packages: tuple[str, ...],
     spare_sandboxes: int | None,
     prompts: Path | None,
@@ -229,6 +253,8 @@ def _make_settings(
         models=models,
         limits=checked_limits,
         tools=make_tools(mcp_servers, functions),
+        mode=mode,
+        direct_below_chars=direct_below_chars,
         packages=packages,
         spare_sandboxes=spare_sandboxes,
         prompts=prompts,

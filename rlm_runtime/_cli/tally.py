@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from rlm_runtime._events import (
     Event,
+    ModeChosen,
     ModelAttemptFailed,
     ModelFailed,
     ModelReplied,
@@ -16,6 +17,7 @@ from rlm_runtime._events import (
     RunStarted,
     ToolCalled,
 )
+from rlm_runtime._modes import Mode
 from rlm_runtime._types import StopReason, Usage
 
 
@@ -28,6 +30,9 @@ class Tally:
     query: str = ""
     model: str = ""
     max_cost: float | None = None
+    mode: Mode = "rlm"
+    mode_reason: str = ""
+    """Why it was chosen; empty where nothing was."""
     started: float | None = None
     """Seconds since the epoch."""
     nodes: int = 0
@@ -55,11 +60,9 @@ class Tally:
         self.seconds = event.mono - self._first_mono
         match event:
             case RunStarted():
-                self.run, self.query, self.model = event.run, event.query, event.model
-                self.started = event.time
-                limit: object = event.limits.get("max_cost")
-                # A trace may come from an earlier version, or from anywhere
-                self.max_cost = limit if isinstance(limit, int | float) else None
+                self._start(event)
+            case ModeChosen():
+                self.mode, self.mode_reason = event.mode, event.reason
             case NodeStarted():
                 self.nodes += 1
                 self.nodes_running += 1
@@ -92,6 +95,13 @@ class Tally:
                     cost=event.cost,
                 )
                 self.seconds = event.seconds
+
+    def _start(self, event: RunStarted) -> None:
+        self.run, self.query, self.model = event.run, event.query, event.model
+        self.started = event.time
+        limit: object = event.limits.get("max_cost")
+        # A trace may come from an earlier version, or from anywhere
+        self.max_cost = limit if isinstance(limit, int | float) else None
 
 
 def describe_spending(

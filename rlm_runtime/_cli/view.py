@@ -66,4 +66,6 @@ def _lines(tree: Tree, path: Path, unfinished: str) -> Iterator[str]:
     if tally.failed_attempts:
         spent += f", {count(tally.failed_attempts, 'failed attempt')}"
     yield f"{one_line(tally.run or str(path))} {status}: {count(tally.nodes, 'node')}, {spent}"
+    if tally.mode_reason:
+        yield f"mode {one_line(tally.mode)}: {one_line(tally.mode_reason, 200)}"
     yield from tree.lines(unfinished)

@@ -163,7 +163,7 @@ class Node:
                 self._begin()
                 if self.depth == 0:
                     # Before anything is paid for; what came from a sandbox can go back to one
-                    await _check_sendable(self.context)
+                    await check_sendable(self.context)
                 while True:
                     # It returns when the sandbox is lost, which costs an iteration
                     await self._iterate_in_sandbox()
@@ -410,7 +410,12 @@ def memory_for(context: object, limits: Limits) -> int:
     return min(_MOST_MEMORY_MB, max(limits.max_memory_mb, needed))
 
 
-async def _check_sendable(context: object) -> None:
+async def check_sendable(context: object) -> None:
+    """See that a context can be sent to a sandbox.
+
+    Raises:
+        InputError: It cannot.
+    """
     if isinstance(context, str | bytes):
         return
     try:

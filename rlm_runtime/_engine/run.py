@@ -17,6 +17,7 @@ from rlm_runtime._answer_types.base import AnswerType, answer_type_of_text
 from rlm_runtime._describe import describe, preview
 from rlm_runtime._engine.bounds import limits_left
 from rlm_runtime._engine.calls import Calls
+from rlm_runtime._engine.direct import DirectNode
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.leaf import complete, prompt_of
 from rlm_runtime._engine.node import Node
@@ -30,6 +31,7 @@ from rlm_runtime._errors import (
 )
 from rlm_runtime._events import (
     Event,
+    ModeChosen,
     NodeEnded,
     NodeStarted,
     RunEnded,
@@ -38,6 +40,7 @@ from rlm_runtime._events import (
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy
+from rlm_runtime._modes import WITH_REPL, ModeChoice
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.base import (
     HostCalls,
@@ -73,11 +76,12 @@ class Run:
         models: Models,
         limits: Limits,
         prompts: Prompts,
-        open_sandbox: OpenSandbox,
+        open_sandbox: OpenSandbox | None,
         record: Callable[[Event], None],
         gate: Gate | None = None,
         retries: RetryPolicy | None = None,
         tools: Tools = NO_TOOLS,
+        mode: ModeChoice = WITH_REPL,
     ) -> None:
         self.limits = limits
         self.prompts = prompts
@@ -85,6 +89,7 @@ class Run:
         self._models = models
         self._open_sandbox = open_sandbox
         self._record = record
+        self._mode = mode
         self._started = time.monotonic()
         self._calls = Calls(
             limits=limits, ledger=self.ledger, record=record, gate=gate, retries=retries
@@ -124,6 +129,8 @@ class Run:
                 limits={name: getattr(self.limits, name) for name in Limits.__slots__},
             )
         )
+        if self._mode.reason:
+            self.record(ModeChosen(mode=self._mode.mode, reason=self._mode.reason))
         try:
             answer = await self._answer_in_time(query, context, answer_type)
         except RLMError as exc:
@@ -145,6 +152,7 @@ class Run:
         self, calls: HostCalls, *, memory_mb: int
     ) -> AbstractAsyncContextManager[Sandbox]:
         """Open a sandbox for the length of a block."""
+        assert self._open_sandbox is not None, "a run in direct mode opens none"
         return self._open_sandbox(calls, memory_mb=memory_mb)
 
     async def complete(
@@ -244,8 +252,9 @@ class Run:
         answer_type: AnswerType | None,
     ) -> object:
         number = self.ledger.start_node()
+        kind = DirectNode if self._mode.mode == "direct" else Node
         async with self._sandboxes[depth]:
-            node = Node(
+            node = kind(
                 self,
                 number=number,
                 account=self._account_for(parent),

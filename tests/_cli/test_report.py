@@ -113,6 +113,7 @@ def test_json_of_an_answered_run(capfdbinary: pytest.CaptureFixture[bytes]) -> N
         "stop_reason": "answered",
         "trace": "/t/r2/trace.msgpack",
         "run": "r2",
+        "mode": "rlm",
         "nodes": 4,
         "seconds": 1.25,
     }
