@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from rlm_runtime import RLM, ConfigError, Event, Message, RunResult, read_trace
 from rlm_runtime._cli import cli
 from rlm_runtime._events import ModeChosen, SandboxStarted
+from rlm_runtime._models import ModelInfo
 from rlm_runtime._modes import AskedMode
 from rlm_runtime.testing import ScriptedLLM, open_loopback_server
 from tests._engine.fakes import repl
@@ -74,6 +75,25 @@ async def test_auto_is_direct_for_a_short_text_and_an_rlm_for_the_rest() -> None
         assert choice.mode == result.mode
         starts = sum(isinstance(event, SandboxStarted) for event in events)
         assert starts == (result.mode == "rlm")
+
+
+class Narrow(ScriptedLLM):
+    """A model whose window holds 700 characters of prompt."""
+
+    @property
+    def info(self) -> ModelInfo:
+        return ModelInfo(context_tokens=200)
+
+
+def test_auto_heeds_the_window_of_the_root_and_what_only_code_can_use() -> None:
+    wide, narrow = ScriptedLLM(policy), Narrow(policy)
+    plain = RLM(wide, mode="auto", trace_dir=None)
+    packed = RLM(wide, mode="auto", packages=["attrs"], trace_dir=None)
+    query, context = "q", "x" * 699
+    assert plain._choose_mode(query, context, wide).mode == "direct"
+    assert plain._choose_mode(query, context, narrow).mode == "direct"
+    assert plain._choose_mode(query, f"{context}x", narrow).mode == "rlm"
+    assert packed._choose_mode(query, context, wide).mode == "rlm"
 
 
 async def test_an_unknown_mode_is_refused() -> None:
