@@ -34,6 +34,7 @@ class RunStarted(Event):
     query: str
     model: str
     sub_model: str
+    """The model below the root; several, by depth, are separated by commas."""
     limits: dict[str, int | float | None]
     kind: Literal["run_started"] = "run_started"
 

@@ -88,7 +88,7 @@ class RLM:
         self,
         model: str | Model | LLM,
         *,
-        sub_model: str | Model | LLM | None = None,
+        sub_model: str | Model | LLM | Sequence[str | Model | LLM] | None = None,
         models: Mapping[str, str | Model | LLM] | None = None,
         base_url: str | None = None,
         api_key: str | None = None,
@@ -110,7 +110,8 @@ class RLM:
             model: Answers at the root: a name as litellm gives it, such as `openai/gpt-5`, or as
                 `base_url` serves it; a `Model`, which has settings too; or an object of the LLM
                 protocol.
-            sub_model: Answers below the root; `model` does where there is none.
+            sub_model: Answers below the root; `model` does where there is none. Of several, the
+                n-th answers at depth n, and the last one at all depths below.
             models: Aliases that generated code may name in `llm_query(model=…)`.
             base_url: An OpenAI-compatible endpoint for the models given by name.
             api_key: Its key, or OpenAI's; else `RLM_API_KEY`, else `OPENAI_API_KEY` of the
@@ -133,7 +134,7 @@ class RLM:
             on_setup: Is called with lines that tell how the sandbox is prepared, the first time.
         """
         self._model = model
-        self._sub_model = sub_model
+        self._sub_models = _by_depth(sub_model) or (model,)
         self._aliases = dict(models or {})
         self._base_url = base_url
         self._environment = read_environment()
@@ -174,11 +175,11 @@ class RLM:
             opener = ModelOpener(stack, base_url=self._base_url, api_key=self._api_key)
             models = Models(
                 root=await opener.open(self._model),
-                sub=await opener.open(self._sub_model or self._model),
+                subs=[await opener.open(each) for each in self._sub_models],
                 aliases={alias: await opener.open(model) for alias, model in self._aliases.items()},
             )
             if self._limits.max_cost is not None:
-                check_priced([models.root, models.sub, *models.aliases.values()])
+                check_priced([models.root, *models.subs, *models.aliases.values()])
             opened = await stack.enter_async_context(
                 open_tools(self._given_tools, self._child_tools)
             )
@@ -327,6 +328,15 @@ class RLM:
             return nullcontext()
         room, memory_mb = _child_sandboxes(self._limits), memory_for(None, self._limits)
         return pool.run(room=room, memory_mb=memory_mb)
+
+
+def _by_depth(
+    sub_model: str | Model | LLM | Sequence[str | Model | LLM] | None,
+) -> tuple[str | Model | LLM, ...]:
+    """Give the models below the root, the first for depth 1; none where none are set."""
+    if isinstance(sub_model, Sequence) and not isinstance(sub_model, str):
+        return tuple(sub_model)
+    return (sub_model,) if sub_model else ()
 
 
 def _child_sandboxes(limits: Limits) -> int:

@@ -45,7 +45,7 @@ class _Settings:
     """What the options and variables say about how to run."""
 
     model: str
-    sub_model: str | None
+    sub_models: tuple[str, ...]
     base_url: str | None
     models: ModelOptions
     limits: Limits
@@ -66,7 +66,7 @@ class _Settings:
 
         return RLM(
             self.models.resolve(self.model),
-            sub_model=None if self.sub_model is None else self.models.resolve(self.sub_model),
+            sub_model=[self.models.resolve(name) for name in self.sub_models],
             models=self.models.resolve_aliases(),
             base_url=self.base_url,
             limits=self.limits,
@@ -94,7 +94,14 @@ class _Settings:
     help="A file, folder, quoted glob, or - for stdin; may be repeated.",
 )
 @click.option("-m", "--model", envvar="RLM_MODEL", help="The model, such as openai/gpt-5.")
-@click.option("--sub-model", envvar="RLM_SUB_MODEL", help="The model of sub-calls.")
+@click.option(
+    "--sub-model",
+    "sub_models",
+    envvar="RLM_SUB_MODEL",
+    multiple=True,
+    metavar="MODEL",
+    help="The model of sub-calls; may be repeated, one for each depth, the last for all below.",
+)
 @click.option(
     "--schema",
     envvar="RLM_SCHEMA",
@@ -229,7 +236,7 @@ def _check_usage(
 def _make_settings(
     *,
     model: str | None,
-    sub_model: str | None,
+    sub_models: tuple[str, ...],
     base_url: str | None,
     models: ModelOptions,
     mcp_servers: tuple[str, ...],
@@ -245,10 +252,10 @@ def _make_settings(
     checked_limits = make_limits(limits)
     if model is None:
         raise ConfigError(NO_MODEL)
-    models.check_prices([model, sub_model])
+    models.check_prices([model, *sub_models])
     return _Settings(
         model=model,
-        sub_model=sub_model,
+        sub_models=sub_models,
         base_url=base_url,
         models=models,
         limits=checked_limits,

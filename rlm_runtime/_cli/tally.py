@@ -55,9 +55,7 @@ class Tally:
 
     def add(self, event: Event) -> None:
         """Count one event."""
-        if self._first_mono is None:
-            self._first_mono = event.mono
-        self.seconds = event.mono - self._first_mono
+        self._tell_time(event.mono)
         match event:
             case RunStarted():
                 self._start(event)
@@ -95,6 +93,11 @@ class Tally:
                     cost=event.cost,
                 )
                 self.seconds = event.seconds
+
+    def _tell_time(self, mono: float) -> None:
+        if self._first_mono is None:
+            self._first_mono = mono
+        self.seconds = mono - self._first_mono
 
     def _start(self, event: RunStarted) -> None:
         self.run, self.query, self.model = event.run, event.query, event.model

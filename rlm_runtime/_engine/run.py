@@ -59,12 +59,13 @@ class Models:
     """Who answers where."""
 
     root: LLM
-    sub: LLM
+    subs: Sequence[LLM]
+    """Those below the root: the n-th at depth n, the last one at all that are deeper."""
     aliases: Mapping[str, LLM]
 
     def for_depth(self, depth: int) -> LLM:
         """Give the model of the nodes and completions at a depth."""
-        return self.root if depth == 0 else self.sub
+        return self.root if depth == 0 else self.subs[min(depth, len(self.subs)) - 1]
 
 
 class Run:
@@ -125,7 +126,7 @@ class Run:
                 version=version,
                 query=preview(query),
                 model=self._models.root.name,
-                sub_model=self._models.sub.name,
+                sub_model=", ".join(llm.name for llm in self._models.subs),
                 limits={name: getattr(self.limits, name) for name in Limits.__slots__},
             )
         )

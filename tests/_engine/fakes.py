@@ -337,7 +337,7 @@ def make_run(
     run = Run(
         models=Models(
             root=RecordingLLM(root, requests),
-            sub=RecordingLLM(sub_model or root, requests),
+            subs=[RecordingLLM(sub_model or root, requests)],
             aliases={name: RecordingLLM(each, requests) for name, each in (aliases or {}).items()},
         ),
         limits=limits or Limits(),

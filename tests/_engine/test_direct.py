@@ -67,7 +67,7 @@ async def play(
 ) -> object:
     kept: list[Event] = [] if events is None else events
     run = Run(
-        models=Models(root=llm, sub=llm, aliases={}),
+        models=Models(root=llm, subs=[llm], aliases={}),
         limits=limits or Limits(),
         prompts=PROMPTS,
         # There is none to be opened: to open one would fail

@@ -115,7 +115,7 @@ async def test_a_model_may_keep_the_messages_it_was_given() -> None:
 
     # Not through play(), which copies them
     run = Run(
-        models=Models(root=Keeping(), sub=Keeping(), aliases={}),
+        models=Models(root=Keeping(), subs=[Keeping()], aliases={}),
         limits=Limits(),
         prompts=PROMPTS,
         open_sandbox=FakeSandboxes(),
