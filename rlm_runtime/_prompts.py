@@ -20,8 +20,8 @@ Reminder = Literal["no_code", "cut", "empty", "filtered", "thoughts", "tool_call
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "system.md": frozenset({"packages", "tools", "sub_calls", "family", "max_observation_chars"}),
     "tools.md": frozenset({"tools_list"}),
-    "sub_calls_nodes.md": frozenset({"models", "family"}),
-    "sub_calls_completions.md": frozenset({"models", "family"}),
+    "sub_calls_nodes.md": frozenset({"completion_chars", "models", "family"}),
+    "sub_calls_completions.md": frozenset({"completion_chars", "models", "family"}),
     "sub_calls_none.md": frozenset(),
     "models.md": frozenset({"aliases"}),
     "family.md": frozenset(),
@@ -47,6 +47,10 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "trimmed_message.md": frozenset({"characters", "what", "reply"}),
 }
 """Every template, and the placeholders that it may use."""
+
+MOST_COMPLETION_CHARS = 100_000
+"""What a model is told to let one plain completion read; attention gets worse long before the end
+of a window."""
 
 _FAMILIES_FOLDER = "families"
 
@@ -94,13 +98,20 @@ class Prompts:
             self._all, family=family_of(name), packages=self._packages, aliases=self._aliases
         )
 
-    def system(self, *, sub_calls: SubCalls, max_observation_chars: int, tools: str = "") -> str:
+    def system(
+        self,
+        *,
+        sub_calls: SubCalls,
+        max_observation_chars: int,
+        completion_chars: int = MOST_COMPLETION_CHARS,
+        tools: str = "",
+    ) -> str:
         """Render the system prompt of a node; `tools` is a section of its own, if there is one."""
         return self._render(
             "system.md",
             packages=f" and {', '.join(self._packages)}" if self._packages else "",
             tools=_after_a_line(tools),
-            sub_calls=self._sub_calls(sub_calls),
+            sub_calls=self._sub_calls(sub_calls, completion_chars),
             family=_after_a_line(self._render("family.md")),
             max_observation_chars=max_observation_chars,
         )
@@ -180,12 +191,13 @@ class Prompts:
         """Render the user message of such a run, which holds the whole context."""
         return self._render("direct_first.md", query=query, context=context)
 
-    def _sub_calls(self, kind: SubCalls) -> str:
+    def _sub_calls(self, kind: SubCalls, completion_chars: int) -> str:
         if kind == "none":
             return self._render("sub_calls_none.md")
         names = ", ".join(f'"{alias}"' for alias in self._aliases)
         return self._render(
             f"sub_calls_{kind}.md",
+            completion_chars=f"{completion_chars:,}",
             models=f"\n{self._render('models.md', aliases=names)}" if names else "",
             family=_after_a_line(self._render("family_sub_calls.md")),
         )

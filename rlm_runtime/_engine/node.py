@@ -95,6 +95,10 @@ class Tree(Protocol):
         """Call a tool of a node."""
         ...
 
+    def completion_chars(self, node: Node) -> int:
+        """Tell how much a plain completion should read that a node's code asks for."""
+        ...
+
     def answered(self, node: Node) -> None:
         """Learn that a node has its answer, though it has not ended yet."""
         ...
@@ -237,6 +241,7 @@ class Node:
             sub_calls=kinds.get(levels, "nodes"),
             max_observation_chars=limits.max_observation_chars,
             tools=prompts.tools(list_tools(self.tools.values())) if self.tools else "",
+            completion_chars=self._tree.completion_chars(self),
         )
         query = self.query
         if len(query) > _QUERY_CHARS_SHOWN:

@@ -17,7 +17,7 @@ from rlm_runtime._answer_types.base import AnswerType, answer_type_of_text
 from rlm_runtime._describe import describe, preview
 from rlm_runtime._engine.bounds import limits_left
 from rlm_runtime._engine.calls import Calls
-from rlm_runtime._engine.direct import DirectNode
+from rlm_runtime._engine.direct import DirectNode, most_prompt_chars
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.leaf import complete, prompt_of
 from rlm_runtime._engine.node import Node
@@ -41,7 +41,7 @@ from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy
 from rlm_runtime._modes import WITH_REPL, ModeChoice
-from rlm_runtime._prompts import Prompts
+from rlm_runtime._prompts import MOST_COMPLETION_CHARS, Prompts
 from rlm_runtime._sandbox.base import (
     HostCalls,
     OpenSandbox,
@@ -213,6 +213,12 @@ class Run:
             ToolCallError: It failed, or no call is left.
         """
         return await self._tool_calls.call(node.number, node.tools, call)
+
+    def completion_chars(self, node: Node) -> int:
+        """Tell how much a plain completion should read that a node's code asks for."""
+        window = most_prompt_chars(self._models.for_depth(node.depth + 1).info)
+        # With room for the question, and for texts that take more tokens than English does
+        return min(MOST_COMPLETION_CHARS, window // 2)
 
     def answered(self, node: Node) -> None:
         """Stop the clock when the root has its answer; what is left to do is ours."""
