@@ -187,6 +187,10 @@ async def test_the_last_call_and_the_last_iteration_are_enough_and_nobody_speaks
 
 
 async def test_limits_hold() -> None:
+    llm = OneReply()
+    with pytest.raises(LimitExceededError) as refused:
+        await play(llm, "x" * 10_000, limits=Limits(max_tokens=2_000))
+    assert (refused.value.stop_reason, llm.asked) == ("max_tokens", [])
     with pytest.raises(LimitExceededError) as caught:
         await play(OneReply(seconds=30), "c", limits=Limits(max_seconds=0.05))
     assert caught.value.stop_reason == "max_seconds"
