@@ -14,7 +14,7 @@ import anyio
 
 from benchmarks._harness import NoCalls, Row, report, run_rlm
 from rlm_runtime._config import read_environment
-from rlm_runtime._engine.node import memory_for
+from rlm_runtime._engine.contexts import memory_for
 from rlm_runtime._limits import Limits
 from rlm_runtime._sandbox.assets import Assets, prepare_assets
 from rlm_runtime._sandbox.deno import open_deno_sandbox

@@ -16,9 +16,9 @@ import anyio
 
 from rlm_runtime._answer_types.base import AnswerType, answer_type_of
 from rlm_runtime._config import read_environment
+from rlm_runtime._engine.contexts import memory_for
 from rlm_runtime._engine.direct import most_prompt_chars
 from rlm_runtime._engine.gate import Gate
-from rlm_runtime._engine.node import memory_for
 from rlm_runtime._engine.run import Models, Run
 from rlm_runtime._engine.tools import Tools
 from rlm_runtime._errors import ConfigError, InputError, RLMError

@@ -8,7 +8,8 @@ import re
 
 import anyio.to_thread
 
-from rlm_runtime._engine.node import Node, check_sendable
+from rlm_runtime._engine.contexts import check_sendable
+from rlm_runtime._engine.node import Node
 from rlm_runtime._errors import InputError, NoAnswerError
 from rlm_runtime._llm.base import CallOptions
 from rlm_runtime._models import ModelInfo

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
-import anyio.to_thread
 
 from rlm_runtime._account import Account
 from rlm_runtime._answer_types.base import AnswerType
-from rlm_runtime._describe import approximate_bytes, describe
+from rlm_runtime._describe import describe
 from rlm_runtime._engine.ahead import open_ahead
 from rlm_runtime._engine.bounds import describe_left
 from rlm_runtime._engine.cell import run_cell
+from rlm_runtime._engine.contexts import check_sendable, memory_for
 from rlm_runtime._engine.history import History
 from rlm_runtime._engine.observation import observe, observe_within
 from rlm_runtime._engine.reading import Reading, read_completion
@@ -24,7 +24,6 @@ from rlm_runtime._engine.repetition import Repetition
 from rlm_runtime._engine.typed import judge, shown_schema
 from rlm_runtime._engine.window import Window
 from rlm_runtime._errors import (
-    InputError,
     LimitExceededError,
     ModelContentFilterError,
     ModelContextWindowError,
@@ -48,15 +47,11 @@ from rlm_runtime._sandbox.base import (
 from rlm_runtime._tools.base import HostTool
 from rlm_runtime._tools.listing import list_tools
 from rlm_runtime._types import Completion, Message
-from rlm_runtime._values import UnsendableError, encode
 
 _QUERY_CHARS_SHOWN = 2000
 _MOST_EMPTY_REPLIES = 3
 # Many endpoints refuse a message without text
 _EMPTY = "(empty reply)"
-# A text arrives in once its own memory, a value of many small parts in up to four times
-_MEMORY_PER_CONTEXT = 4
-_MOST_MEMORY_MB = 4096
 
 
 class Tree(Protocol):
@@ -407,23 +402,3 @@ class Node:
                 seconds=time.monotonic() - started,
             )
         )
-
-
-def memory_for(context: object, limits: Limits) -> int:
-    """Give Python what the limit says, or what the context needs with room to work, in MiB."""
-    needed = 256 + (_MEMORY_PER_CONTEXT * approximate_bytes(context) >> 20)
-    return min(_MOST_MEMORY_MB, max(limits.max_memory_mb, needed))
-
-
-async def check_sendable(context: object) -> None:
-    """See that a context can be sent to a sandbox.
-
-    Raises:
-        InputError: It cannot.
-    """
-    if isinstance(context, str | bytes):
-        return
-    try:
-        await anyio.to_thread.run_sync(encode, context)
-    except UnsendableError as exc:
-        raise InputError(f"Cannot use this context: {exc}") from exc

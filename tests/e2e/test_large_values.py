@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from rlm_runtime._engine.node import memory_for
+from rlm_runtime._engine.contexts import memory_for
 from rlm_runtime._errors import InputError
 from rlm_runtime._frames import FrameLimits, FrameReader
 from rlm_runtime._limits import Limits
