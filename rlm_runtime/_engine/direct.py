@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import anyio.to_thread
 
+from rlm_runtime._answer_types.replies import without_thoughts
 from rlm_runtime._engine.contexts import check_sendable
-from rlm_runtime._engine.node import Node
+from rlm_runtime._engine.leaf import as_text, complete
+from rlm_runtime._engine.node import Answer, Node
 from rlm_runtime._errors import InputError, NoAnswerError
 from rlm_runtime._llm.base import CallOptions
 from rlm_runtime._models import ModelInfo
-from rlm_runtime._plain import to_plain
-from rlm_runtime._types import Completion
+from rlm_runtime._types import Completion, Message
 
 _CHARS_PER_TOKEN = 4
 _MOST_CHARS_UNKNOWN = 400_000
 _SHARE_OF_REPLY = 8
-_THOUGHTS = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
-_NOT_WHOLE = ("length", "content_filter")
 
 
 def most_prompt_chars(info: ModelInfo) -> int:
@@ -33,31 +33,71 @@ def most_prompt_chars(info: ModelInfo) -> int:
 class DirectNode(Node):
     """A node without iterations and without a sandbox."""
 
+    _reply = ""
+    _calls = 0
+    _asked: tuple[Message, ...] = ()
+    _recorded: tuple[Message, ...] = ()
+
     async def answer(self) -> object:
-        """Ask once; the reply is the answer.
+        """Ask once; the reply is the answer, or holds the value that the answer type asks for.
 
         Raises:
             InputError: The context cannot be given as text, or is too long for that.
-            LimitExceededError: The call cannot be made, or its reply is no whole answer.
+            LimitExceededError: A call cannot be made, or no reply is a whole answer.
             ModelError: The model failed for good.
         """
         await check_sendable(self.context)
-        context = await anyio.to_thread.run_sync(_as_text, self.context)
-        system = self._prompts.direct()
-        self._history.say("system", system)
-        self._history.say("user", self._prompt(context))
+        context = await anyio.to_thread.run_sync(_context_text, self.context)
+        system, prompt = self._prompts.direct(), self._prompt(context)
+        # No later reply has to be kept back for
+        self.iteration = self._tree.limits.max_iterations
+        value = await complete(
+            partial(self._ask_once, _digest(f"{system}\n{context}")),
+            prompts=self._prompts,
+            system=system,
+            prompt=prompt,
+            answer_type=self.answer_type,
+            structured=self.llm.info.structured_output,
+        )
+        given = value if self.answer_type is None else self._reply
+        if isinstance(value, str) and not value.strip():
+            raise NoAnswerError(
+                "Stopped without an answer: the reply is empty", stop_reason="no_answer"
+            )
+        self._answer = Answer(value, given)
+        self._tree.answered(self)
+        return value
+
+    def warn_of_last_reply(self) -> None:
+        """Say nothing: it is known that there is but one, and code is none of it."""
+
+    def take_new_messages(self) -> tuple[dict[str, str], ...]:
+        """Return what the last request of this node did not begin with."""
+        known = len(self._recorded)
+        new = self._asked[known:] if self._asked[:known] == self._recorded else self._asked
+        self._recorded = self._asked
+        return tuple({"role": one.role, "content": one.content} for one in new)
+
+    async def _ask_once(
+        self, cache_key: str, messages: Sequence[Message], options: CallOptions
+    ) -> Completion:
+        self._asked = tuple(messages)
+        self._calls += 1
         completion = await self._tree.complete(
             self,
             self.llm,
-            self._history.messages,
-            iteration=1,
-            options=CallOptions(cache_key=_digest(f"{system}\n{context}")),
+            messages,
+            iteration=self._calls,
+            options=replace(options, cache_key=cache_key),
         )
-        self._tree.answered(self)
-        return self._whole(completion)
-
-    def warn_of_last_reply(self) -> None:
-        """Say nothing: there is but one reply, and code is none of it."""
+        self._reply = without_thoughts(completion.text)
+        if completion.finish_reason == "content_filter":
+            raise NoAnswerError(
+                "Stopped without an answer: the provider's content filter cut the reply",
+                stop_reason="no_answer",
+                partial=self._reply.strip() or None,
+            )
+        return completion
 
     def _prompt(self, context: str) -> str:
         prompt = self.query
@@ -71,30 +111,11 @@ class DirectNode(Node):
             )
         return prompt
 
-    def _whole(self, completion: Completion) -> str:
-        """Take the reply as the answer, if it is all there."""
-        text = _THOUGHTS.sub("", completion.text, count=1)
-        problem = None
-        if not text.strip():
-            problem = "the reply is empty"
-        elif completion.finish_reason in _NOT_WHOLE:
-            problem = f"the reply was cut ({completion.finish_reason})"
-        if problem is not None:
-            raise NoAnswerError(
-                f"Stopped without an answer: {problem}",
-                stop_reason="no_answer",
-                partial=text.strip() or None,
-            )
-        return text
 
-
-def _as_text(context: object) -> str:
-    if isinstance(context, str):
-        return context
+def _context_text(context: object) -> str:
     if isinstance(context, bytes | bytearray):
         raise InputError("Cannot answer directly: the context is bytes, and a prompt is text")
-    plain, _ = to_plain(context)
-    return json.dumps(plain, ensure_ascii=False)
+    return as_text(context)
 
 
 def _digest(text: str) -> str:

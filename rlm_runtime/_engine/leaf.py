@@ -38,7 +38,7 @@ async def prompt_of(call: SubCall) -> str:
     """
     prompt = call.prompt
     if call.context is not None:
-        text = await anyio.to_thread.run_sync(_as_text, call.context)
+        text = await anyio.to_thread.run_sync(as_text, call.context)
         prompt = f"{prompt}\n\n{text}"
     if len(prompt) > MAX_PROMPT_CHARS:
         raise SubCallError(
@@ -152,7 +152,8 @@ def _told(schema: Mapping[str, object]) -> str:
     return excerpt(json.dumps(schema, ensure_ascii=False), _MAX_SCHEMA_CHARS)
 
 
-def _as_text(context: object) -> str:
+def as_text(context: object) -> str:
+    """Give a context as a prompt has it: a str as it is, anything else as JSON."""
     if isinstance(context, str):
         return context
     plain, _ = to_plain(context)

@@ -104,9 +104,12 @@ class Tree(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
+    """What ended a node."""
+
     value: object
     given: object
+    """As the model gave it, before its type made something of it."""
 
 
 class Node:
@@ -140,7 +143,7 @@ class Node:
         self._tree = tree
         self._prompts = tree.prompts.for_model(llm.name)
         self._scope = anyio.CancelScope()
-        self._answer: _Answer | None = None
+        self._answer: Answer | None = None
         self._history = History()
         self._window = Window(number, llm, self._history, self._prompts, tree.record)
         self._repetition = Repetition()
@@ -207,7 +210,7 @@ class Node:
         if self.answer_type is not None and self._answer is None:
             value = await judge(self.answer_type, answer)
         if self._answer is None:
-            self._answer = _Answer(value, answer)
+            self._answer = Answer(value, answer)
             self._tree.answered(self)
         self._scope.cancel()
 

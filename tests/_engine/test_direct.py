@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
+from rlm_runtime._answer_types.base import answer_type_of
 from rlm_runtime._engine.run import Models, Run
 from rlm_runtime._errors import InputError, LimitExceededError, ModelError, NoAnswerError
 from rlm_runtime._events import Event, ModeChosen, ModelRequested, NodeEnded, NodeStarted, RunEnded
@@ -38,6 +39,8 @@ class OneReply:
     name: str = "one"
     asked: list[tuple[Message, ...]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
+    before: list[tuple[str, str]] = field(default_factory=list)
+    """Replies that come first, each with its finish reason."""
 
     @property
     def info(self) -> ModelInfo:
@@ -51,10 +54,9 @@ class OneReply:
         await anyio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
+        text, reason = self.before.pop(0) if self.before else (self.text, self.finish_reason)
         usage = Usage(calls=1, prompt_tokens=5, completion_tokens=3)
-        return Completion(
-            text=self.text, model="one", usage=usage, finish_reason=self.finish_reason
-        )
+        return Completion(text=text, model="one", usage=usage, finish_reason=reason)
 
 
 async def play(
@@ -64,6 +66,7 @@ async def play(
     query: str = "What is it?",
     limits: Limits | None = None,
     events: list[Event] | None = None,
+    output_type: object = None,
 ) -> object:
     kept: list[Event] = [] if events is None else events
     run = Run(
@@ -76,7 +79,13 @@ async def play(
         mode=ModeChoice("direct", "it was asked for"),
     )
     with anyio.fail_after(10):
-        return await run.answer(query, context, run="run", version="1")
+        return await run.answer(
+            query,
+            context,
+            run="run",
+            version="1",
+            answer_type=None if output_type is None else answer_type_of(output_type),
+        )
 
 
 async def test_the_reply_is_the_answer_and_the_context_is_in_the_prompt() -> None:
@@ -165,8 +174,8 @@ async def test_thoughts_are_no_part_of_the_answer() -> None:
     [
         (OneReply(" \n"), "the reply is empty", None),
         (OneReply("<think>x</think>"), "the reply is empty", None),
-        (OneReply("Half", "length"), r"the reply was cut \(length\)", "Half"),
-        (OneReply("Ha", "content_filter"), r"the reply was cut \(content_filter\)", "Ha"),
+        (OneReply("Half", "length"), "the reply was cut off at the model's length", "HalfHalfHalf"),
+        (OneReply("Ha", "content_filter"), "the provider's content filter cut the reply", "Ha"),
     ],
 )
 async def test_what_is_no_whole_reply_is_no_answer(
@@ -176,8 +185,34 @@ async def test_what_is_no_whole_reply_is_no_answer(
     with pytest.raises(NoAnswerError, match=f"Stopped without an answer: {message}") as caught:
         await play(llm, "", events=events)
     assert (caught.value.stop_reason, caught.value.partial) == ("no_answer", partial)
-    assert caught.value.usage is not None and caught.value.usage.completion_tokens == 3
+    assert caught.value.usage is not None
+    assert caught.value.usage.completion_tokens == 3 * len(llm.asked)
     assert isinstance(events[-1], RunEnded) and events[-1].stop_reason == "no_answer"
+
+
+async def test_a_reply_that_was_cut_is_continued_and_the_trace_has_every_message() -> None:
+    llm = OneReply(" thirds", before=[("One", "length"), (" and two", "length")])
+    events: list[Event] = []
+    assert await play(llm, "c", events=events) == "One and two thirds"
+    requested = [event for event in events if isinstance(event, ModelRequested)]
+    more = {"role": "user", "content": PROMPTS.leaf_continue()}
+    assert [event.iteration for event in requested] == [1, 2, 3]
+    assert requested[1].messages == ({"role": "assistant", "content": "One"}, more)
+    # The third does not begin with the second: what was said so far is one message
+    assert len(requested[2].messages) == 4
+    assert requested[2].messages[2:] == ({"role": "assistant", "content": "One and two"}, more)
+
+
+async def test_an_answer_of_a_type_is_asked_for_again_until_it_follows() -> None:
+    llm = OneReply("```json\n[1, 2]\n```", before=[('["one"]', "stop")])
+    events: list[Event] = []
+    assert await play(llm, "c", output_type=list[int], events=events) == [1, 2]
+    assert '"integer"' in llm.asked[0][1].content
+    assert "answer[0]" in llm.asked[1][-1].content
+    assert llm.keys[0] == llm.keys[1]
+    requested = [event for event in events if isinstance(event, ModelRequested)]
+    assert [len(event.messages) for event in requested] == [2, 2]
+    assert isinstance(events[-1], RunEnded) and "[1, 2]" in events[-1].answer
 
 
 async def test_the_last_call_and_the_last_iteration_are_enough_and_nobody_speaks_of_code() -> None:
