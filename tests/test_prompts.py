@@ -240,7 +240,7 @@ def test_system_prompt_names_what_there_is(sub_calls: SubCalls) -> None:
 
 
 @pytest.mark.parametrize("model", ["", "qwen3-coder", "llama-3.1-8b"])
-@pytest.mark.parametrize(("sub_calls", "examples"), [("nodes", 6), ("completions", 5), ("none", 3)])
+@pytest.mark.parametrize(("sub_calls", "examples"), [("nodes", 6), ("completions", 6), ("none", 3)])
 def test_examples_are_read_as_code_and_compile(
     sub_calls: SubCalls, examples: int, model: str
 ) -> None:

@@ -48,7 +48,10 @@ assert quotes == {"flood": "That night the flood came, and Ben went from Bern to
 """
 _COMPOSE = 'titles, sections = ["A", "B"], {"A": "a", "B": "b", "C": "c"}'
 _REVIEWS = 'reviews = [{"text": "fine"}, {"text": "bad\\nline"}, {"text": "so-so"}] * 40'
-_LABELS = 'assert labels == ["positive", "negative", "mixed"] * 40, labels'
+_WORDS = """
+assert [word for part in words for word in part] == ["positive", "negative", "mixed"] * 40, words
+assert [len(part) for part in parts] == [50, 50, 20]
+"""
 _DOUBT = """
 journeys.append({"chapter": 2, "who": "Dan", "origin": "Rome", "destination": "Bern"})
 """
@@ -61,10 +64,17 @@ PLAYS: dict[int, list[tuple[str, str]]] = {
         ("", _SLICE),
         (_COMPOSE, ""),
         ("", _JOURNEYS),
-        (_REVIEWS, _LABELS),
+        (_REVIEWS, _WORDS),
         (_DOUBT, _VERIFIED),
     ],
-    1: [("", _FILTER), ("", _SLICE), (_COMPOSE, ""), ("", _JOURNEYS), (_DOUBT, _VERIFIED)],
+    1: [
+        ("", _FILTER),
+        ("", _SLICE),
+        (_COMPOSE, ""),
+        ("", _JOURNEYS),
+        (_REVIEWS, _WORDS),
+        (_DOUBT, _VERIFIED),
+    ],
     0: [("", _FILTER), ("", _SLICE), (_COMPOSE, "")],
 }
 _ENDS = 2
@@ -83,18 +93,19 @@ class SubModel:
             return repl(_CHILD)
         task, _, text = prompt.partition("\n\n")
         kind = task[:30]
-        if kind not in self._seen and not task.startswith("Does"):
+        if kind not in self._seen:
             self._seen.add(kind)
             return "I would love to help!"
         if task.startswith("Does"):
             who, origin, destination = re.findall(r"(\w+) goes from (\w+) to (\w+)", task)[0]
-            return "Yes" if f"{who} went from {origin} to {destination}" in text else "no"
+            return json.dumps(f"{who} went from {origin} to {destination}" in text)
         if "chapter" in task:
             names = ("who", "origin", "destination")
             found = [dict(zip(names, j, strict=True)) for j in re.findall(_JOURNEY, text)]
             return f"Here:\n{json.dumps(found)}"
-        words = {"fine": "Positive", "so-so": "mixed"}
-        return "\n".join(words.get(review["text"], "negative") for review in json.loads(text))
+        words = {"fine": "positive", "so-so": "mixed"}
+        reviews, _ = json.JSONDecoder().raw_decode(text)
+        return json.dumps([words.get(review["text"], "negative") for review in reviews])
 
 
 @pytest.mark.parametrize("max_depth", PLAYS)
