@@ -13,6 +13,7 @@ from rlm_runtime._answer_types.replies import without_thoughts
 from rlm_runtime._engine.contexts import check_sendable
 from rlm_runtime._engine.leaf import as_text, complete
 from rlm_runtime._engine.node import Answer, Node
+from rlm_runtime._engine.window import complete_plainly
 from rlm_runtime._errors import InputError, NoAnswerError
 from rlm_runtime._llm.base import CallOptions
 from rlm_runtime._models import ModelInfo
@@ -83,20 +84,15 @@ class DirectNode(Node):
     ) -> Completion:
         self._asked = tuple(messages)
         self._calls += 1
-        completion = await self._tree.complete(
+        reply = self._tree.complete(
             self,
             self.llm,
             messages,
             iteration=self._calls,
             options=replace(options, cache_key=cache_key),
         )
+        completion = await complete_plainly(reply, self.llm, messages)
         self._reply = without_thoughts(completion.text)
-        if completion.finish_reason == "content_filter":
-            raise NoAnswerError(
-                "Stopped without an answer: the provider's content filter cut the reply",
-                stop_reason="no_answer",
-                partial=self._reply.strip() or None,
-            )
         return completion
 
     def _prompt(self, context: str) -> str:

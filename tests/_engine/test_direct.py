@@ -11,7 +11,14 @@ import pytest
 
 from rlm_runtime._answer_types.base import answer_type_of
 from rlm_runtime._engine.run import Models, Run
-from rlm_runtime._errors import InputError, LimitExceededError, ModelError, NoAnswerError
+from rlm_runtime._errors import (
+    InputError,
+    LimitExceededError,
+    ModelContentFilterError,
+    ModelContextWindowError,
+    ModelError,
+    NoAnswerError,
+)
 from rlm_runtime._events import Event, ModeChosen, ModelRequested, NodeEnded, NodeStarted, RunEnded
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
@@ -175,7 +182,6 @@ async def test_thoughts_are_no_part_of_the_answer() -> None:
         (OneReply(" \n"), "the reply is empty", None),
         (OneReply("<think>x</think>"), "the reply is empty", None),
         (OneReply("Half", "length"), "the reply was cut off at the model's length", "HalfHalfHalf"),
-        (OneReply("Ha", "content_filter"), "the provider's content filter cut the reply", "Ha"),
     ],
 )
 async def test_what_is_no_whole_reply_is_no_answer(
@@ -234,6 +240,11 @@ async def test_limits_hold() -> None:
 async def test_a_model_that_fails_ends_the_run() -> None:
     with pytest.raises(ModelError, match="broken"):
         await play(OneReply(error=ModelError("broken")), "c")
+    with pytest.raises(ModelContentFilterError, match="a content filter has held it back"):
+        await play(OneReply("Ha", "content_filter"), "c")
+    too_long = OneReply(error=ModelContextWindowError("the prompt is too long"))
+    with pytest.raises(ModelContextWindowError, match=r"Cannot complete a prompt of .* characters"):
+        await play(too_long, "c")
 
 
 async def test_queries_about_one_context_share_a_prompt_cache() -> None:
