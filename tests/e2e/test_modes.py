@@ -94,6 +94,8 @@ def test_auto_heeds_the_window_of_the_root_and_what_only_code_can_use() -> None:
     assert plain._choose_mode(query, context, narrow).mode == "direct"
     assert plain._choose_mode(query, f"{context}x", narrow).mode == "rlm"
     assert packed._choose_mode(query, context, wide).mode == "rlm"
+    tooled = RLM(wide, mode="auto", tools=[policy], trace_dir=None)
+    assert "tools, which only code" in tooled._choose_mode(query, context, wide).reason
 
 
 async def test_an_unknown_mode_is_refused() -> None:
