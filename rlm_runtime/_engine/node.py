@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
 
 import anyio
 
@@ -21,6 +19,7 @@ from rlm_runtime._engine.history import History
 from rlm_runtime._engine.observation import observe, observe_within
 from rlm_runtime._engine.reading import Reading, read_completion
 from rlm_runtime._engine.repetition import Repetition
+from rlm_runtime._engine.tree import Tree
 from rlm_runtime._engine.typed import judge, shown_schema
 from rlm_runtime._engine.window import Window
 from rlm_runtime._errors import (
@@ -32,13 +31,11 @@ from rlm_runtime._errors import (
     RLMError,
     SandboxError,
 )
-from rlm_runtime._events import CodeExecuted, CodeStarted, Event, SandboxLost, SandboxStarted
-from rlm_runtime._limits import Limits
-from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
-from rlm_runtime._prompts import Prompts, Reminder, SubCalls
+from rlm_runtime._events import CodeExecuted, CodeStarted, SandboxLost, SandboxStarted
+from rlm_runtime._llm.base import LLM
+from rlm_runtime._prompts import Reminder, SubCalls
 from rlm_runtime._sandbox.base import (
     ExecutionResult,
-    HostCalls,
     Sandbox,
     SubCall,
     SubCallError,
@@ -46,61 +43,12 @@ from rlm_runtime._sandbox.base import (
 )
 from rlm_runtime._tools.base import HostTool
 from rlm_runtime._tools.listing import list_tools
-from rlm_runtime._types import Completion, Message
+from rlm_runtime._types import Completion
 
 _QUERY_CHARS_SHOWN = 2000
 _MOST_EMPTY_REPLIES = 3
 # Many endpoints refuse a message without text
 _EMPTY = "(empty reply)"
-
-
-class Tree(Protocol):
-    """What a node needs of the run that it belongs to."""
-
-    limits: Limits
-    prompts: Prompts
-
-    def record(self, event: Event) -> None:
-        """Note an event."""
-        ...
-
-    def open_sandbox(
-        self, calls: HostCalls, *, memory_mb: int
-    ) -> AbstractAsyncContextManager[Sandbox]:
-        """Open a sandbox for the length of a block."""
-        ...
-
-    async def complete(
-        self,
-        node: Node,
-        llm: LLM,
-        messages: Sequence[Message],
-        *,
-        iteration: int | None,
-        options: CallOptions = NO_OPTIONS,
-    ) -> Completion:
-        """Call a model in the name of a node."""
-        ...
-
-    async def sub_call(self, node: Node, call: SubCall) -> object:
-        """Answer a sub-call of a node."""
-        ...
-
-    async def call_tool(self, node: Node, call: ToolCall) -> object:
-        """Call a tool of a node."""
-        ...
-
-    def completion_chars(self, node: Node) -> int:
-        """Tell how much a plain completion should read that a node's code asks for."""
-        ...
-
-    def answered(self, node: Node) -> None:
-        """Learn that a node has its answer, though it has not ended yet."""
-        ...
-
-    def limits_left(self, node: Node) -> dict[str, int | float | None]:
-        """Tell what a node may still spend."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
