@@ -46,7 +46,9 @@ class ModelInfo:
     context_tokens: int | None = None
     """How many tokens of prompt and reply fit into its window."""
     max_completion_tokens: int | None = None
-    """The most tokens that a reply may have, reasoning included."""
+    """The most tokens that the model can put into a reply, reasoning included."""
+    reply_tokens: int | None = None
+    """The most that the caller lets a reply have; None: what the limits of a run suggest."""
     structured_output: bool = False
     """Whether a JSON schema can be sent with a call, so that the reply follows it."""
 

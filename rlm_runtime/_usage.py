@@ -31,19 +31,22 @@ class Reservation:
         self.completion_tokens: int | None = None
         """The most tokens that the reply may have; None where no limit bounds it."""
         self.used: Usage | None = None
+        self.is_certain = True
         self.is_exceeded = False
         """Whether more was used than was set aside, as the endpoint says; known after the block."""
         self._account = account
         self._worst = worst
 
-    def settle(self, used: Usage, *, reply: str | None = None) -> None:
+    def settle(self, used: Usage, *, reply: str | None = None, is_certain: bool = True) -> None:
         """Enter what the attempt has used, instead of what was set aside for it.
 
         Args:
             used: As the endpoint counted it.
             reply: The text that came; the node's next prompt will hold it.
+            is_certain: Whether that is all that can be billed; else all that was set aside counts.
         """
         self.used = used
+        self.is_certain = is_certain
         if reply is not None:
             self._account.learn(self._worst.messages, reply, used)
 
@@ -148,8 +151,9 @@ class Ledger:
         """Set the worst case of an attempt aside, for the length of a block.
 
         It waits where others under way may give back enough, first come, first served. A block that
-        is left without settling gives all back; one that is cancelled gives nothing back, as nobody
-        can know what the provider will bill. `usage` has an estimate of that.
+        is left without settling gives all back; one that is cancelled, or settles with what is not
+        certain, gives nothing back, as nobody can know what the provider will bill. `usage` has an
+        estimate of that.
 
         Raises:
             LimitExceededError: It does not fit into what is left.
@@ -174,7 +178,10 @@ class Ledger:
             self._enter(reservation.used)
             if granted is not None:
                 reservation.is_exceeded = account.settle(
-                    granted, reservation.used, worst.price, lost=lost
+                    granted,
+                    reservation.used,
+                    worst.price,
+                    lost=lost or not reservation.is_certain,
                 )
                 self._serve_waiters()
 

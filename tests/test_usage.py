@@ -233,6 +233,14 @@ async def test_a_failed_attempt_gives_back_what_it_did_not_use() -> None:
     assert (ledger.usage.prompt_tokens, ledger.usage.completion_tokens) == (100, 20)
 
 
+async def test_what_is_not_certain_counts_whole_but_shows_as_it_was_told() -> None:
+    ledger = Ledger(Limits(max_tokens=10_000))
+    async with ledger.reserve(ledger.account, worst(500, 1000)) as reservation:
+        reservation.settle(usage(100, 20), is_certain=False)
+    assert ledger.account.left("max_tokens") == 10_000 - 1500
+    assert (ledger.usage.prompt_tokens, ledger.usage.completion_tokens) == (100, 20)
+
+
 async def test_a_cancelled_attempt_counts_as_its_worst_case_and_shows_as_an_estimate() -> None:
     ledger = Ledger(Limits(max_tokens=10_000, max_cost=1.0))
     sent = WorstCase(

@@ -16,7 +16,8 @@ from rlm_runtime._worst_case import WorstCase, dollars
 Left = Mapping[str, int | float | None]
 """What may still be spent, by name; None is no limit."""
 
-# A limit has to know how long a reply may be, so where one is set no reply is longer than this
+# A limit has to know how long a reply may be, so where one is set and the caller says nothing, no
+# reply is longer than this
 _NODE_REPLY = 16_384
 _COMPLETION_REPLY = 8_192
 
@@ -40,7 +41,8 @@ def worst_case(
         raise ConfigError(f"Cannot call {llm.name!r}: its price is unknown, and max_cost is set")
     schema = "" if options.schema is None else json.dumps(dict(options.schema))
     longest = _COMPLETION_REPLY if is_completion else _NODE_REPLY
-    bounds = (options.max_completion_tokens, llm.info.max_completion_tokens, longest)
+    asked = llm.info.reply_tokens or longest
+    bounds = (options.max_completion_tokens, llm.info.max_completion_tokens, asked)
     messages = tuple(messages)
     return WorstCase(
         prompt_tokens=account.prompt_bound(messages, schema),

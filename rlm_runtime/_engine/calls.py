@@ -160,7 +160,9 @@ class Calls:
             try:
                 completion = await _ask(call.llm, call.messages, options)
             except ModelError as exc:
-                reservation.settle(exc.spent)
+                # What broke off after it had begun may be billed for more than came
+                begun = exc.spent.prompt_tokens + exc.spent.completion_tokens > 0
+                reservation.settle(exc.spent, is_certain=not begun)
                 raise
             reservation.settle(completion.usage, reply=completion.text)
         if reservation.is_exceeded:

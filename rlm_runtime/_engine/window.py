@@ -45,7 +45,10 @@ class Window:
         info = self._llm.info
         if info.context_tokens is None:
             return
-        room = min(info.max_completion_tokens or _REPLY_TOKENS, info.context_tokens // 4)
+        room = min(
+            info.reply_tokens or info.max_completion_tokens or _REPLY_TOKENS,
+            info.context_tokens // 4,
+        )
         while self._tokens() + room > info.context_tokens:
             if not self._trim(iteration, exceeded=False):
                 # It is an estimate; the model itself has the last word

@@ -94,7 +94,8 @@ class ModelOpener:
         return ModelInfo(
             price=asked.price or known.price,
             context_tokens=asked.context_tokens or known.context_tokens,
-            max_completion_tokens=asked.max_completion_tokens or known.max_completion_tokens,
+            max_completion_tokens=known.max_completion_tokens,
+            reply_tokens=asked.max_completion_tokens,
             structured_output=known.structured_output if structured is None else structured,
         )
 

@@ -15,12 +15,13 @@ from rlm_runtime._errors import ConfigError, LimitExceededError, ModelUnavailabl
 from rlm_runtime._events import ModelFailed, ModelRequested, NodeEnded, RunEnded, WorstCaseExceeded
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
+from rlm_runtime._models import ModelInfo
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._sandbox.base import SubCallError
 from rlm_runtime._types import Completion, Message, Usage
 from rlm_runtime._worst_case import messages_tokens, money_limit
 from tests._engine.fakes import Played, asked, play, repl
-from tests._engine.metered import MeteredLLM
+from tests._engine.metered import PRICE, MeteredLLM
 
 pytestmark = pytest.mark.anyio
 
@@ -107,6 +108,13 @@ async def test_every_reply_is_capped_only_where_a_limit_rests_on_it() -> None:
     assert set(bound.caps[1:-1]) == {8192}
 
 
+async def test_a_reply_may_be_as_long_as_the_caller_lets_it_and_the_model_can() -> None:
+    model = MeteredLLM(many)
+    model.info = ModelInfo(price=PRICE, reply_tokens=50_000, max_completion_tokens=40_000)
+    await play(model, limits=Limits(max_depth=1, max_cost=100.0))
+    assert set(model.caps) == {40_000}
+
+
 async def test_a_run_that_spends_all_it_may_ends_with_what_it_has() -> None:
     model = MeteredLLM(
         lambda messages: repl(f"n = {len(messages)}; print('half')"), reply_tokens=10**6
@@ -169,7 +177,7 @@ async def test_a_cancelled_call_is_charged() -> None:
     assert usage.prompt_tokens > 5 * len(LEAF) // 4
 
 
-async def test_a_failed_attempt_is_charged_what_it_is_known_to_have_used() -> None:
+async def test_what_broke_off_counts_as_its_worst_case_as_its_bill_is_not_known() -> None:
     class Cut(MeteredLLM):
         async def complete(
             self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
@@ -180,9 +188,22 @@ async def test_a_failed_attempt_is_charged_what_it_is_known_to_have_used() -> No
 
     played = await play(Cut(many), limits=Limits(max_tokens=100_000, max_attempts=1))
     assert played.error is not None
-    assert played.run.ledger.account.left("max_tokens") == 100_000 - 750
+    left = played.run.ledger.account.left("max_tokens")
+    # The reply was allowed far more than what came of it
+    assert left is not None and left < 100_000 - 10_000
     usage = played.run.ledger.usage
     assert (usage.calls, usage.prompt_tokens, usage.cost) == (1, 700, 0.001)
+
+
+async def test_an_attempt_that_was_refused_costs_nothing() -> None:
+    class Refusing(MeteredLLM):
+        async def complete(
+            self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
+        ) -> Completion:
+            raise ModelUnavailableError("It is busy", status=503)
+
+    played = await play(Refusing(many), limits=Limits(max_tokens=100_000, max_attempts=1))
+    assert played.run.ledger.account.left("max_tokens") == 100_000
 
 
 async def test_an_endpoint_that_counts_more_than_it_was_allowed_ends_the_run_by_rule() -> None:

@@ -86,7 +86,11 @@ async def test_what_is_known_of_a_model_comes_from_the_table_and_the_caller() ->
             structured_output=False,
         )
         assert (await models.open(mine)).info == ModelInfo(
-            price=PRICE, context_tokens=1000, max_completion_tokens=50, structured_output=False
+            price=PRICE,
+            context_tokens=1000,
+            max_completion_tokens=known.max_completion_tokens,
+            reply_tokens=50,
+            structured_output=False,
         )
 
 

@@ -35,7 +35,7 @@ def policy(messages: Sequence[Message]) -> str:
     if "leaf" in messages[1].content:
         return "word " * 200
     if asked(messages) == "child":
-        return repl("print('half of it')")
+        return repl(f"n = {len(messages)}; print('half of it')")
     return ROOT if len(messages) == 2 else END
 
 
