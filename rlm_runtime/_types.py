@@ -73,3 +73,5 @@ class Completion:
     finish_reason: str | None = None
     seconds_to_first_token: float | None = None
     """Seconds from the request to the first piece of the reply, where it was streamed."""
+    is_counted: bool = True
+    """Whether somebody counted the tokens of `usage`; else they are an estimate, no bound."""

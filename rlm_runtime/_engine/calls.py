@@ -164,7 +164,10 @@ class Calls:
                 begun = exc.spent.prompt_tokens + exc.spent.completion_tokens > 0
                 reservation.settle(exc.spent, is_certain=not begun)
                 raise
-            reservation.settle(completion.usage, reply=completion.text)
+            # An estimate bounds neither what is billed nor the next prompt
+            counted = completion.is_counted
+            reply = completion.text if counted else None
+            reservation.settle(completion.usage, reply=reply, is_certain=counted)
         if reservation.is_exceeded:
             self._record(call.exceeded(completion.usage, reservation.completion_tokens or 0))
         return completion

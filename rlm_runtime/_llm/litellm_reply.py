@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rlm_runtime._llm.openai_errors import ModelErrors
+from rlm_runtime._llm.openai_usage import COST_MEMBERS, MOST_TOKENS, read_cost
 from rlm_runtime._llm.tokens import estimate_prompt_tokens, estimate_tokens
 from rlm_runtime._models import Price
 from rlm_runtime._types import Completion, Message, Usage
@@ -54,6 +54,12 @@ class LiteLLMReply:
         """Whether no piece of the reply is missing; its usage may still be."""
         return self._finish_reason is not None
 
+    @property
+    def _is_counted(self) -> bool:
+        completion = self._counts.get("completion")
+        whole = completion or (completion == 0 and not self.has_text)
+        return bool(self._counts.get("prompt") and whole)
+
     def take(self, piece: object, *, made: bool = False) -> None:
         """Take the next piece.
 
@@ -85,10 +91,11 @@ class LiteLLMReply:
             # Counts that come before the end are those of the beginning
             written = "".join(self._text) + "".join(self._reasoning)
             completion = max(completion, estimate_tokens(written))
+        prompt = self._counts.get("prompt") or estimate_prompt_tokens(self._messages)
         usage = Usage(
             calls=1,
-            prompt_tokens=self._counts.get("prompt") or estimate_prompt_tokens(self._messages),
-            cached_tokens=self._counts.get("cached", 0),
+            prompt_tokens=prompt,
+            cached_tokens=min(self._counts.get("cached", 0), prompt),
             completion_tokens=completion,
             reasoning_tokens=self._counts.get("reasoning", 0),
             cost=self._cost,
@@ -115,6 +122,7 @@ class LiteLLMReply:
             reasoning=_join_pairs(self._reasoning),
             finish_reason=self._finish_reason,
             seconds_to_first_token=first,
+            is_counted=self._is_counted,
         )
 
     def _take_choice(self, choice: object) -> None:
@@ -138,12 +146,11 @@ class LiteLLMReply:
             value: object = usage
             for step in path:
                 value = _get(value, step)
-            if isinstance(value, int) and not isinstance(value, bool):
+            if isinstance(value, int) and not isinstance(value, bool) and value <= MOST_TOKENS:
                 # Providers that count as they go never count backwards
                 self._counts[name] = max(value, self._counts.get(name, 0))
-        cost = _get(usage, "cost")
-        if isinstance(cost, int | float) and math.isfinite(cost) and cost >= 0:
-            self._cost = float(cost)
+        if _get(usage, "cost") is not None:
+            self._cost = read_cost({name: _get(usage, name) for name in COST_MEMBERS})
 
 
 def _get(value: object, name: str) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rlm_runtime._llm.openai_choice import ChoiceReader
 from rlm_runtime._llm.openai_errors import ModelErrors, load_json
-from rlm_runtime._llm.openai_usage import read_usage
+from rlm_runtime._llm.openai_usage import is_counted, read_usage
 from rlm_runtime._llm.sse import SSEDecoder
 from rlm_runtime._models import Price
 from rlm_runtime._types import Completion, Message, Usage
@@ -100,6 +100,7 @@ class ReplyReader:
             reasoning=choice.reasoning,
             finish_reason=choice.finish_reason,
             seconds_to_first_token=first,
+            is_counted=is_counted(self._usage, text + choice.reasoning),
         )
 
     def spent(self, messages: Sequence[Message]) -> Usage:

@@ -10,8 +10,11 @@ from rlm_runtime._llm.tokens import estimate_prompt_tokens, estimate_tokens
 from rlm_runtime._models import Price
 from rlm_runtime._types import Message, Usage
 
+COST_MEMBERS = ("cost", "is_byok", "cost_details")
+"""What `read_cost` reads."""
+
 # An endpoint may say anything, and a float cannot hold just any integer
-_MOST_TOKENS = 10**12
+MOST_TOKENS = 10**12
 _MOST_COST = 1e9
 
 
@@ -40,11 +43,17 @@ def read_usage(said: object, messages: Sequence[Message], reply: str, price: Pri
         cached_tokens=min(_cached(said), prompt),
         completion_tokens=completion,
         reasoning_tokens=min(reasoning, completion),
-        cost=_cost(said),
+        cost=read_cost(said),
     )
     if usage.cost is None and price is not None:
         return replace(usage, cost=price.cost(usage))
     return usage
+
+
+def is_counted(said: object, reply: str) -> bool:
+    """Tell whether the endpoint counted prompt and reply; 0 tokens of a text are no count."""
+    completion = _count(said, "completion_tokens")
+    return bool(_count(said, "prompt_tokens") and (completion or (completion == 0 and not reply)))
 
 
 def _cached(said: object) -> int:
@@ -61,10 +70,10 @@ def _count(said: object, *path: str) -> int | None:
     value = dig(said, *path)
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value if 0 <= value <= _MOST_TOKENS else None
+    return value if 0 <= value <= MOST_TOKENS else None
 
 
-def _cost(said: object) -> float | None:
+def read_cost(said: object) -> float | None:
     """Read the cost, as OpenRouter says it; with a key of the user's own it is in two parts."""
     cost = _dollars(dig(said, "cost"))
     if cost is None or dig(said, "is_byok") is not True:

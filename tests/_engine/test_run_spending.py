@@ -331,3 +331,31 @@ async def test_a_call_under_way_when_the_time_ends_is_charged() -> None:
     assert played.error.usage is not None
     assert played.error.usage.calls == 1 and played.error.usage.prompt_tokens > 500
     assert played.of(RunEnded)[0].prompt_tokens == played.error.usage.prompt_tokens
+
+
+class Uncounted(MeteredLLM):
+    """Bills more than it tells, as an estimate does where nobody counts."""
+
+    async def complete(
+        self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
+    ) -> Completion:
+        completion = await super().complete(messages, options)
+        told = replace(completion.usage, prompt_tokens=1, completion_tokens=1, cost=None)
+        return replace(completion, usage=told, is_counted=False)
+
+
+@pytest.mark.parametrize("limits", [Limits(max_tokens=60_000), Limits(max_cost=0.05)])
+async def test_what_nobody_counted_is_no_reason_to_overshoot(limits: Limits) -> None:
+    def policy(messages: Sequence[Message]) -> str:
+        if LAST in messages[-1].content:
+            return repl("await FINAL('told in time')")
+        return repl(f"n = {len(messages)}; print('x' * 3000)")
+
+    model = Uncounted(policy, reply_tokens=10**6)
+    played = await play(model, limits=limits)
+    assert played.answer == "told in time", played.error
+    assert model.calls > 1
+    if limits.max_tokens is not None:
+        assert model.tokens <= limits.max_tokens
+    if limits.max_cost is not None:
+        assert model.money <= money_limit(limits.max_cost)

@@ -7,7 +7,8 @@ import pytest
 from rlm_runtime._errors import ModelReplyError, ModelUnavailableError
 from rlm_runtime._llm.litellm_reply import LiteLLMReply
 from rlm_runtime._llm.openai_errors import ModelErrors
-from rlm_runtime._types import Message, Usage
+from rlm_runtime._models import Price
+from rlm_runtime._types import Completion, Message, Usage
 
 
 def reply(max_chars: int = 100) -> LiteLLMReply:
@@ -64,3 +65,41 @@ def test_a_count_that_came_before_the_end_is_not_the_last() -> None:
     assert (cut.spent().prompt_tokens, cut.spent().completion_tokens) == (50, 10)
     cut.end("stop")
     assert cut.spent().completion_tokens == 1
+
+
+def finish(usage: object) -> Completion:
+    whole = reply()
+    whole.take({**piece("hi", finish_reason="stop"), "usage": usage})
+    return whole.finish(first=None)
+
+
+def test_a_reply_says_whether_the_provider_counted_it() -> None:
+    assert finish({"prompt_tokens": 9, "completion_tokens": 1}).is_counted
+    assert not finish({"prompt_tokens": 9, "completion_tokens": 0}).is_counted
+    assert not finish({"completion_tokens": 1}).is_counted
+    assert not finish(None).is_counted
+
+
+def test_a_key_of_the_users_own_is_billed_in_two_parts() -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 1, "cost": 0.25, "is_byok": True}
+    assert finish({**usage, "cost_details": {"upstream_inference_cost": 0.5}}).usage.cost == 0.75
+    # What the provider below takes is not known
+    assert finish(usage).usage.cost is None
+
+
+def test_counts_that_cannot_be_make_no_negative_cost() -> None:
+    priced = LiteLLMReply(
+        ModelErrors(model="p/m", url="p", api_key=None),
+        [],
+        price=Price(prompt=10.0, completion=1.0, cached=1.0),
+        max_chars=100,
+    )
+    counts = {
+        "prompt_tokens": 10,
+        "completion_tokens": 10**400,
+        "prompt_tokens_details": {"cached_tokens": 1000},
+    }
+    priced.take({**piece("hi", finish_reason="stop"), "usage": counts})
+    usage = priced.finish(first=None).usage
+    assert (usage.cached_tokens, usage.completion_tokens) == (10, 1)
+    assert usage.cost == pytest.approx(11e-6)

@@ -293,3 +293,9 @@ def test_bytes_are_counted_over_all_of_a_response() -> None:
     with pytest.raises(ModelError, match="larger than 1000 bytes"):
         for _ in range(1000):
             reader.feed(b": still waiting\n")
+
+
+async def test_a_reply_says_whether_the_endpoint_counted_it() -> None:
+    counted = HI + STOP + event({"choices": [], "usage": COUNTED}) + DONE
+    assert (await complete(counted.encode())).is_counted
+    assert not (await complete((HI + STOP + DONE).encode())).is_counted

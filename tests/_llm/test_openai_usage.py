@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlm_runtime._llm.openai_usage import read_usage
+from rlm_runtime._llm.openai_usage import is_counted, read_usage
 from rlm_runtime._models import Price
 from rlm_runtime._types import Message, Usage
 
@@ -96,3 +96,18 @@ def test_nothing_that_is_said_makes_a_use_that_cannot_be(said: dict[str, object]
     assert 0 <= usage.reasoning_tokens <= usage.completion_tokens
     assert usage.cost is not None
     assert 0 <= usage.cost < 1e10
+
+
+@pytest.mark.parametrize(
+    ("said", "reply", "counted"),
+    [
+        (PLAIN, REPLY, True),
+        ({**PLAIN, "completion_tokens": 0}, "", True),
+        ({**PLAIN, "completion_tokens": 0}, REPLY, False),
+        ({**PLAIN, "prompt_tokens": 0}, REPLY, False),
+        ({"prompt_tokens": 9}, REPLY, False),
+        (None, REPLY, False),
+    ],
+)
+def test_an_estimate_is_told_from_a_count(said: object, reply: str, counted: bool) -> None:
+    assert is_counted(said, reply) == counted
