@@ -27,13 +27,15 @@ from rlm_runtime._llm.litellm_errors import LiteLLMErrors
 from rlm_runtime._llm.litellm_load import Clients, load_litellm
 from rlm_runtime._llm.litellm_reply import LiteLLMReply
 from rlm_runtime._llm.openai_errors import ModelErrors
+from rlm_runtime._llm.openai_request import CAPS, cap
 from rlm_runtime._models import Model, ModelInfo
 from rlm_runtime._types import Completion, Message
 
 _AFTER_DONE_SECONDS = 2.0
 _CLOSE_SECONDS = 2.0
 _MAX_REPLY_CHARS = 64 * 1024 * 1024
-_RESERVED = frozenset({"model", "messages", "stream", "stream_options"})
+# Several choices would be paid for but never read, and other models have other prices
+_RESERVED = frozenset({"model", "messages", "n", "stream", "stream_options", "fallbacks"})
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL")
 _LEAST_SECRET = 8
 
@@ -95,6 +97,9 @@ class LiteLLM:
         model = Model(model) if isinstance(model, str) else model
         if taken := sorted(_RESERVED & model.extra.keys()):
             raise ConfigError(f"Cannot set {taken[0]!r} of {model.name!r}: the runtime does that")
+        for name in CAPS:
+            if name in model.extra:
+                cap(model.extra[name])
         return _LiteLLMModel(self, model, info or ModelInfo())
 
     async def load_early(self) -> None:
@@ -158,7 +163,8 @@ class _LiteLLMModel:
                 litellm=litellm, errors=self._errors, secrets=_secrets(self._model)
             )
             error = errors.map(exc)
-            if call.is_accepted:
+            # One that stalled has the request, and may go on with it
+            if call.is_accepted or call.stalled is not None:
                 error.spent = reply.spent()
             # The text of a foreign error may hold a key
             raise error from None
@@ -186,9 +192,15 @@ class _LiteLLMModel:
             "caching": False,
             "no-log": True,
         }
-        caps = [cap for cap in (model.max_completion_tokens, options.max_completion_tokens) if cap]
-        if caps:
-            request[_cap_name(litellm, model.name)] = min(caps)
+        # Beside another name of it, a cap of ours might be passed over
+        extra = {name: request.pop(name) for name in CAPS if name in request}
+        given = (
+            model.max_completion_tokens,
+            options.max_completion_tokens,
+            *map(cap, extra.values()),
+        )
+        if caps := [tokens for tokens in given if tokens is not None]:
+            request[next(iter(extra), None) or _cap_name(litellm, model.name)] = min(caps)
         if options.schema is not None and self._info.structured_output:
             named = {"name": "answer", "schema": dict(options.schema)}
             request["response_format"] = {"type": "json_schema", "json_schema": named}

@@ -16,7 +16,7 @@ from rlm_runtime._types import Message
 _OURS = ("messages", "model", "n", "stream", "stream_options")
 # OpenAI's reasoning models know the first alone; Ollama and LM Studio the second alone; vLLM,
 # llama.cpp and OpenRouter both
-_CAPS = ("max_completion_tokens", "max_tokens")
+CAPS = ("max_completion_tokens", "max_tokens")
 _OPENAI = "api.openai.com"
 _AZURE = ".openai.azure.com"
 _OPENROUTER = "openrouter.ai"
@@ -34,11 +34,11 @@ class RequestEncoder:
         self._takes_cache_key = host == _OPENAI or host.endswith("." + _OPENAI)
         self._cache_style = style_of(model.name, host)
         self._settings = _settings(model, host)
-        caps = {name: self._settings.pop(name) for name in _CAPS if name in self._settings}
+        caps = {name: self._settings.pop(name) for name in CAPS if name in self._settings}
         takes_first = self._takes_cache_key or host.endswith(_AZURE)
         # An endpoint of another kind can be told by `extra` which of the names it takes
-        self._cap_name = next(iter(caps), _CAPS[0] if takes_first else _CAPS[1])
-        self._caps = [model.max_completion_tokens, *map(_cap, caps.values())]
+        self._cap_name = next(iter(caps), CAPS[0] if takes_first else CAPS[1])
+        self._caps = [model.max_completion_tokens, *map(cap, caps.values())]
         self._check(model)
 
     def encode(self, messages: Sequence[Message], options: CallOptions) -> bytes:
@@ -50,7 +50,8 @@ class RequestEncoder:
             "stream_options": {"include_usage": True},
             **self._settings,
         }
-        caps = [cap for cap in (*self._caps, options.max_completion_tokens) if cap is not None]
+        given = (*self._caps, options.max_completion_tokens)
+        caps = [tokens for tokens in given if tokens is not None]
         if caps:
             body[self._cap_name] = min(caps)
         if options.schema is not None and self._structured_output:
@@ -87,7 +88,12 @@ def _settings(model: Model, host: str) -> dict[str, object]:
     )
 
 
-def _cap(value: object) -> int:
+def cap(value: object) -> int:
+    """Read a cap on a reply that an extra gives.
+
+    Raises:
+        ConfigError: It is none.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigError(f"Cannot limit a reply to {value!r} tokens: it must be 1 or more")
     return value

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from rlm_runtime._errors import (
+    ConfigError,
     ModelAuthenticationError,
     ModelContentFilterError,
     ModelContextWindowError,
@@ -226,6 +227,8 @@ async def test_a_stall_ends_within_its_limit(client: str, after_chunks: int) -> 
     )
     assert type(error) is ModelUnavailableError
     assert anyio.current_time() - started < 4.5
+    # It has the request, and may bill it
+    assert (error.spent.calls, error.spent.prompt_tokens) == (1, 4)
 
 
 async def test_nobody_there_is_told(client: str) -> None:
@@ -259,3 +262,24 @@ async def test_many_calls_in_parallel_and_one_that_fails(client: str) -> None:
             for number in range(30):
                 tasks.start_soon(call, number)
     assert sorted(texts) == sorted([str(n) for n in range(30) if n != 13] + ["failed"])
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize(("given", "sent"), [(5000, 700), (300, 300)])
+async def test_a_cap_among_the_extras_never_lifts_that_of_a_limit(
+    client: str, name: str, given: int, sent: int
+) -> None:
+    async with (
+        open_loopback_server(lambda _: "hi") as server,
+        open_client(client, server.base_url, model=Model("m", extra={name: given})) as model,
+    ):
+        await model.complete(MESSAGES, CallOptions(max_completion_tokens=700))
+        (request,) = server.requests
+    caps = [request.body.get(name) for name in ("max_tokens", "max_completion_tokens")]
+    assert [cap for cap in caps if cap is not None] == [sent]
+
+
+async def test_more_replies_than_one_are_not_asked_for(client: str) -> None:
+    with pytest.raises(ConfigError, match="'n'"):
+        async with open_client(client, "http://127.0.0.1:9/v1", model=Model("m", extra={"n": 5})):
+            pass
