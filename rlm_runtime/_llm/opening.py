@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -20,6 +21,12 @@ _OPENAI = "openai/"
 _OPENAI_URL = "https://api.openai.com/v1"
 _TABLE_PREFIXES = {"api.openai.com": _OPENAI, "openrouter.ai": "openrouter/"}
 """How the price table names the models of a host; it knows those of no other."""
+_USUAL: Mapping[str, tuple[object, ...]] = {
+    "service_tier": (None, "auto", "default", "flex", "standard", "standard_only"),
+    "speed": (None, "standard"),
+    "inference_geo": (None, "global"),
+}
+"""What extras of OpenAI and Anthropic may say without being dearer."""
 
 
 class ModelOpener:
@@ -92,12 +99,17 @@ class ModelOpener:
             known = find_info(name, self._table)
         structured = asked.structured_output
         return ModelInfo(
-            price=asked.price or known.price,
+            price=asked.price or (None if _is_priced_apart(asked) else known.price),
             context_tokens=asked.context_tokens or known.context_tokens,
             max_completion_tokens=known.max_completion_tokens,
             reply_tokens=asked.max_completion_tokens,
             structured_output=known.structured_output if structured is None else structured,
         )
+
+
+def _is_priced_apart(asked: Model) -> bool:
+    """Tell whether a call asks for what may be dearer than the price table says."""
+    return any(asked.extra.get(name) not in usual for name, usual in _USUAL.items())
 
 
 def table_name(name: str, base_url: str) -> str | None:

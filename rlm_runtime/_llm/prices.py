@@ -1,8 +1,9 @@
 """What is known of models: the table that comes with litellm, read without importing it.
 
 Where a price depends on what nobody knows before the call, the dearest one counts, so that no worst
-case is too low: writing to a prompt cache, reasoning, prompts longer than the last threshold. Only
-prompts up to the first threshold are priced apart. A price of nothing at all counts as unknown.
+case is too low: writing to a prompt cache, reasoning, a dear region, prompts longer than the last
+threshold. Only prompts up to the first threshold are priced apart. A price of nothing at all counts
+as unknown, and so does one of more than tokens.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def find_info(name: str, table: Table | None = None) -> ModelInfo:
     """
     entry = _entry(read_table() if table is None else table, name)
     return ModelInfo(
-        price=_price(entry),
+        price=None if _is_paid_by_search(name, entry) else _price(entry),
         context_tokens=_size(entry.get("max_input_tokens")),
         max_completion_tokens=_size(entry.get("max_output_tokens")),
         structured_output=entry.get("supports_response_schema") is True,
@@ -96,6 +97,12 @@ def _keys(name: str) -> Iterator[tuple[str, str]]:
         _, _, rest = rest.partition("/")
 
 
+def _is_paid_by_search(name: str, entry: Mapping[str, object]) -> bool:
+    """Tell whether each call of a model searches the web, which its tokens do not pay."""
+    always = "search" in name or entry.get("litellm_provider") == "perplexity"
+    return always and bool(entry.get("search_context_cost_per_query"))
+
+
 def _price(entry: Mapping[str, object]) -> Price | None:
     if entry.get("input_cost_per_request"):
         return None
@@ -134,10 +141,11 @@ def _rates(
     entry: Mapping[str, object], *, suffix: str = "", base: Price | None = None
 ) -> Price | None:
     """Read one tier; what it does not name is as in the base."""
+    uplift = _uplift(entry)
 
     def dearest(names: Iterable[str], otherwise: float | None) -> float | None:
         found = [rate for name in names if (rate := _rate(entry.get(name + suffix))) is not None]
-        return max(found, default=otherwise)
+        return round(max(found) * uplift, 9) if found else otherwise
 
     prompt = dearest(_PROMPT, base.prompt if base else None)
     completion = dearest(_COMPLETION, base.completion if base else None)
@@ -145,6 +153,14 @@ def _rates(
         return None
     cached = dearest(_CACHED, base.cached if base else None)
     return Price(prompt=prompt, completion=completion, cached=cached)
+
+
+def _uplift(entry: Mapping[str, object]) -> float:
+    """Give the factor by which a region may be dearer."""
+    factor = entry.get("regional_endpoint_uplift_multiplier")
+    if not isinstance(factor, int | float) or not math.isfinite(factor):
+        return 1.0
+    return max(1.0, factor)
 
 
 def _rate(value: object) -> float | None:

@@ -149,3 +149,23 @@ async def test_a_run_by_either_client(
                 result = await rlm.run("What is six times seven?")
             assert result.answer == 42
             assert result.usage.cost == cost
+
+
+@pytest.mark.parametrize(
+    ("extra", "is_known"),
+    [
+        ({"service_tier": "priority"}, False),
+        ({"service_tier": "ultrafast"}, False),
+        ({"service_tier": "flex"}, True),
+        ({"speed": "fast"}, False),
+        ({"inference_geo": "us"}, False),
+    ],
+)
+async def test_what_is_asked_for_at_another_price_has_none_in_the_table(
+    extra: dict[str, object], is_known: bool
+) -> None:
+    async with opener(None, "sk-mine") as models:
+        dear = await models.open(Model("openai/gpt-5", extra=extra))
+        assert (dear.info.price is not None) == is_known
+        told = await models.open(Model("openai/gpt-5", extra=extra, price=PRICE))
+        assert told.info.price == PRICE

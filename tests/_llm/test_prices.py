@@ -123,3 +123,23 @@ def test_the_table_is_read_without_importing_litellm() -> None:
         "assert find_info('openai/gpt-5').price; assert 'litellm' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+def test_a_model_that_is_paid_by_its_searches_too_has_no_price() -> None:
+    search = {"search_context_cost_per_query": {"search_context_size_low": 0.005}}
+    paid = {**CHAT, **search}
+    assert (
+        find_info(
+            "perplexity/m", {"perplexity/m": {**paid, "litellm_provider": "perplexity"}}
+        ).price
+        is None
+    )
+    assert find_info("p/m-search-preview", {"p/m-search-preview": paid}).price is None
+    # Others search where a tool is asked for, which nothing here does
+    assert price_of(**search) == Price(prompt=1.0, completion=2.0)
+
+
+def test_a_region_may_be_dearer() -> None:
+    price = price_of(regional_endpoint_uplift_multiplier=1.1, cache_read_input_token_cost=1e-07)
+    assert price == Price(prompt=1.1, completion=2.2, cached=0.11)
+    assert price_of(regional_endpoint_uplift_multiplier=0.5) == Price(prompt=1.0, completion=2.0)
