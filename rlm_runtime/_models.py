@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 
+from rlm_runtime._errors import ConfigError
 from rlm_runtime._types import Usage
 
 _MILLION = 1_000_000
@@ -22,6 +24,19 @@ class Price:
     short_tokens: int = 0
     """How long a prompt may be to cost `short` instead, where long ones cost more."""
     short: Price | None = None
+
+    def __post_init__(self) -> None:
+        """Check what money will be counted by.
+
+        Raises:
+            ConfigError: A rate is negative or no number.
+        """
+        for name in ("prompt", "completion", "cached"):
+            rate = getattr(self, name)
+            if rate is not None and not 0 <= rate < math.inf:
+                raise ConfigError(
+                    f"Cannot set the price {name!r} to {rate!r}: it must be 0 or more"
+                )
 
     def cost(self, usage: Usage) -> float:
         """Price what one call used, in US dollars."""
@@ -79,3 +94,16 @@ class Model:
     """The size of its window, where the table does not know it."""
     structured_output: bool | None = None
     """Whether it takes a JSON schema; None: as the table has it."""
+
+    def __post_init__(self) -> None:
+        """Check what limits will rest on.
+
+        Raises:
+            ConfigError: A number of tokens is none.
+        """
+        for name in ("max_completion_tokens", "context_tokens"):
+            tokens = getattr(self, name)
+            if tokens is not None and tokens < 1:
+                raise ConfigError(
+                    f"Cannot set {name} of {self.name!r} to {tokens!r}: it must be 1 or more"
+                )
