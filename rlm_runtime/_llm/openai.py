@@ -262,8 +262,9 @@ async def _read_error_body(response: httpx.Response) -> bytes:
 def _completions_url(base_url: str) -> httpx.URL:
     try:
         url = httpx.URL(base_url.strip())
-    except httpx.InvalidURL as exc:
-        raise ConfigError(f"Cannot use the base URL: {exc}") from exc
+    except httpx.InvalidURL:
+        # What it says of a part may be a piece of a password
+        raise ConfigError("Cannot use the base URL: it is no URL") from None
     if url.scheme not in ("http", "https") or not url.host:
         # The rest of such a URL may well be a secret that was put into the wrong place
         raise ConfigError(

@@ -82,7 +82,10 @@ async def open_clients(
                 limits=httpx.Limits(keepalive_expiry=_IDLE_CONNECTION_SECONDS),
             )
         )
-    except (ImportError, OSError, ValueError, httpx.InvalidURL) as exc:
+    except httpx.InvalidURL:
+        # What it says of a part may be a piece of a password
+        raise ConfigError("Cannot use a proxy that the environment names: it is no URL") from None
+    except (ImportError, OSError, ValueError) as exc:
         raise ConfigError(
             f"Cannot use the proxy or the certificates that the environment names: {exc}"
         ) from exc

@@ -405,3 +405,19 @@ async def test_secrets_show_in_no_repr() -> None:
         with pytest.raises(ModelUnavailableError) as caught:
             await model.complete(MESSAGES)
     assert "hidden" not in "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+
+
+@pytest.mark.parametrize("base_url", ["http://me:s3cret/x@host/v1", "http://me:s3cret#1@host/v1"])
+async def test_a_base_url_that_is_none_is_not_told(base_url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        async with open_openai(base_url=base_url, api_key=None):
+            pass
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_a_proxy_that_is_no_url_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://me:s3cret#1@proxy:80")
+    with pytest.raises(ConfigError) as caught:
+        async with open_openai(base_url="http://example.test/v1", api_key=None):
+            pass
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
