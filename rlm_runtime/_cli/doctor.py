@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def command(
         *_check_models(
             {"model": model, "sub_model": sub_model, **models.aliases},
             base_url,
-            models.prices,
+            models.price,
             has_key=environment.api_key is not None,
         ),
     ]
@@ -101,13 +101,13 @@ def command(
 def _check_models(
     names: Mapping[str, str | None],
     base_url: str | None,
-    prices: Mapping[str, Price],
+    price_of: Callable[[str], Price | None],
     *,
     has_key: bool,
 ) -> Iterator[Check]:
     for what, name in names.items():
         if name is not None or what == "model":
-            price = None if name is None else prices.get(name)
+            price = None if name is None else price_of(name)
             yield check_model(name, base_url, has_key=has_key, what=what, price=price)
 
 

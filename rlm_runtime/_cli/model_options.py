@@ -97,8 +97,12 @@ class ModelOptions:
             reasoning_effort=self.reasoning_effort,
             max_completion_tokens=self.max_completion_tokens,
             extra=self.extra,
-            price=self.prices.get(name),
+            price=self.price(name),
         )
+
+    def price(self, name: str) -> Price | None:
+        """Give what an option says of the price of a model, by its name or the short one."""
+        return self.prices.get(name) or self.prices.get(_short(name))
 
     def resolve_aliases(self) -> dict[str, str | Model | LLM]:
         """Give the model of each alias."""
@@ -110,7 +114,8 @@ class ModelOptions:
         Raises:
             UsageError: One is not, so it would have no effect.
         """
-        known = {*names, *self.aliases.values()}
+        named = {name for name in (*names, *self.aliases.values()) if name is not None}
+        known = {*named, *map(_short, named)}
         for name in self.prices:
             if name not in known:
                 raise click.UsageError(f"--price names {name!r}, which no option names as a model")
@@ -141,6 +146,11 @@ def take_model_options(options: dict[str, Any]) -> ModelOptions:
             },
         }
     )
+
+
+def _short(name: str) -> str:
+    """Give the name by which a model is told of."""
+    return name.removeprefix("openai/")
 
 
 def _pair(option: str, text: str, sign: str) -> tuple[str, str]:

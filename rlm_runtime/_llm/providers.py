@@ -70,7 +70,7 @@ def known_providers() -> frozenset[str]:
 
 def name_fault(name: str, base_url: str | None) -> str | None:
     """Say why no endpoint serves a name, and what would; None where one does."""
-    if base_url or name.startswith("openai/"):
+    if base_url or (name.startswith("openai/") and name != "openai/"):
         return None
     provider, slash, rest = name.partition("/")
     hint = "give the base_url of an OpenAI-compatible endpoint that serves it"

@@ -109,3 +109,10 @@ def test_a_price_that_would_have_no_effect_is_refused() -> None:
     options.check_prices(["other", None])
     with pytest.raises(click.UsageError, match="--price names 'm', which no option names"):
         read("--price", "m=1/2").check_prices(["other"])
+
+
+def test_a_price_goes_by_the_name_that_a_model_is_told_of_as_well() -> None:
+    options = read("--price", "gpt-9=1/2")
+    options.check_prices(["openai/gpt-9"])
+    model = options.resolve("openai/gpt-9")
+    assert isinstance(model, Model) and model.price == Price(prompt=1.0, completion=2.0)

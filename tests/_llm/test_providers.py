@@ -48,6 +48,7 @@ def test_a_key_is_looked_for_where_litellm_does(monkeypatch: pytest.MonkeyPatch)
         ("anything at all", "http://localhost/v1", None),
         ("x", None, "give the base_url of an OpenAI-compatible endpoint that serves it, or a name"),
         ("anthropic/", None, "give the base_url of"),
+        ("openai/", None, "give the base_url of"),
         ("gemni/x", None, "litellm knows no provider 'gemni'; did you mean gemini"),
         ("zzzzzz/x", None, "litellm knows no provider 'zzzzzz'; give the base_url of"),
     ],
