@@ -67,10 +67,9 @@ class RetryPolicy:
     def explain_end(self, error: ModelError, attempt: int, seconds: float, waited: float) -> str:
         """Say what the failure alone does not tell of why there is no further attempt."""
         told = f"{attempt} attempts in {seconds:.1f} s" if attempt > 1 else ""
-        if self._attempts_for(error, True) > 1 and (error.retry_after or 0.0) > self._left(waited):
-            longer = (
-                f"it asks to wait {error.retry_after:g} s, longer than max_retry_seconds allows"
-            )
+        asked, left = error.retry_after, max(0.0, self._left(waited))
+        if self._attempts_for(error, True) > 1 and asked is not None and asked > left:
+            longer = f"it asks to wait {asked:g} s, longer than max_retry_seconds allows"
             told = f"{told}; {longer}" if told else longer
         return told
 

@@ -117,6 +117,13 @@ def test_time_runs_out_in_total() -> None:
     assert POLICY.next_wait(LIMITED, 7, 100.0) is None
 
 
+def test_an_attempt_that_outlasts_the_time_for_retries_ends_in_order() -> None:
+    assert POLICY.next_wait(LIMITED, 2, 100.5) is None
+    assert POLICY.explain_end(LIMITED, 2, 101.0, 100.5) == "2 attempts in 101.0 s"
+    zero = ModelRateLimitError("slow down", status=429, retry_after=0.0)
+    assert POLICY.explain_end(zero, 2, 101.0, 100.5) == "2 attempts in 101.0 s"
+
+
 def test_the_end_tells_attempts_and_seconds() -> None:
     assert POLICY.explain_end(LIMITED, 5, 31.24, 30.0) == "5 attempts in 31.2 s"
     assert POLICY.explain_end(LIMITED, 1, 1.0, 0.0) == ""
