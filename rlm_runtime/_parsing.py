@@ -27,6 +27,12 @@ _END_TOKENS = (
     *("</s>", "<end_of_turn>", "<｜end▁of▁sentence｜>", "<end_code>"),
 )
 _CALL = re.compile(r"FINAL(?:_VAR)?\(")
+# What the other side says: a model that writes it has made up what its code would give
+_OTHER_SIDE = re.compile(
+    r"[ \t]*+(?:Output of reply \d+ of \d+:|Observation:|<(?:tool_response|function_results)>"
+    r"|<\|im_start\|>user\b|<\|start_header_id\|>user\b)"
+)
+_OUTPUT = ("output", "tool_output", "stdout")
 # Running Python's parser once takes as long as reading so many characters
 _TRY_COST = 200
 
@@ -75,6 +81,8 @@ class _Reader:
         self._has_tool_call = False
         self._allowance = 2 * len(text) + 100_000
         self._code: list[tuple[Fence, str]] = []
+        self._counting: int | None = None
+        """How many blocks count, where what follows them rests on output that was made up."""
         self._calls: list[tuple[int, str]] = []
         self._prose: list[str] = []
 
@@ -83,6 +91,8 @@ class _Reader:
             if not self._thinking and self._take_code():
                 continue
             line = self._lines[self._at]
+            if not self._thinking and _OTHER_SIDE.match(line):
+                self._stop_counting()
             shown, rest = self._without_thoughts(line)
             self._lines[self._at] = shown
             if rest:
@@ -94,12 +104,10 @@ class _Reader:
         return self._reply()
 
     def _reply(self) -> Reply:
-        has_repl = any(code and fence.language == "repl" for fence, code in self._code)
-        blocks = tuple(
-            code
-            for fence, code in self._code
-            if code and (fence.language == "repl" or not has_repl)
-        )
+        code = [(fence, code) for fence, code in self._code[: self._counting] if code]
+        if (repl := _in_repl(code)) or (repl := _in_repl(self._code)):
+            code = repl
+        blocks = tuple(one for _, one in code)
         final = None
         if self._calls and not blocks:
             place, final = self._calls[0]
@@ -115,6 +123,10 @@ class _Reader:
             has_thoughts=self._has_thoughts,
             has_tool_call=self._has_tool_call,
         )
+
+    def _stop_counting(self) -> None:
+        if self._counting is None and any(code for _, code in self._code):
+            self._counting = len(self._code)
 
     def _without_thoughts(self, line: str) -> tuple[str, str]:
         """Cut thoughts out of a line of prose; the end of one that never began ends all before.
@@ -150,6 +162,7 @@ class _Reader:
 
     def _forget(self) -> None:
         self._code.clear()
+        self._counting = None
         self._calls.clear()
         self._prose.clear()
 
@@ -170,6 +183,8 @@ class _Reader:
             self._code.append((fence, body))
         else:
             self._prose += self._lines[opening : self._at]
+            if fence.language in _OUTPUT:
+                self._stop_counting()
         return True
 
     def _take_json(self, fence: Fence, body: str) -> bool:
@@ -280,3 +295,7 @@ class _Reader:
     def _afford(self, cost: int) -> bool:
         self._allowance -= cost
         return self._allowance >= 0
+
+
+def _in_repl(code: list[tuple[Fence, str]]) -> list[tuple[Fence, str]]:
+    return [(fence, one) for fence, one in code if one and fence.language == "repl"]

@@ -44,6 +44,30 @@ CODE: dict[str, Row] = {
     "python that illustrates, beside repl": _runs(
         f"One could write\n```python\nFINAL('no')\n```\nbut I do:\n```repl\n{_LOOK}\n```", _LOOK
     ),
+    "made-up output, and an answer that rests on it": _runs(
+        f"```repl\n{_LOOK}\n```\n\nOutput of reply 1 of 30:\n\n9\n\n```repl\nFINAL(9)\n```", _LOOK
+    ),
+    "made-up output in a fence": _runs(
+        f"```python\n{_LOOK}\n```\n```output\n9\n```\n```python\nFINAL(9)\n```", _LOOK
+    ),
+    "ReAct's made-up observation": _runs(
+        f"Code:\n```py\n{_LOOK}\n```\nObservation: 9\nCode:\n```py\nfinal_answer(9)\n```", _LOOK
+    ),
+    "a made-up reply to a tool call": _runs(
+        f'<tool_call>{{"name": "python", "arguments": {_JSON_LOOK}}}</tool_call>\n'
+        "<tool_response>\n9\n</tool_response>\n```python\nFINAL(9)\n```",
+        _LOOK,
+    ),
+    "what other code would give, before repl": _runs(
+        f"Not\n```python\nFINAL(1)\n```\n```output\n1\n```\nbut\n```repl\n{_LOOK}\n```", _LOOK
+    ),
+    "an observation in a string": _runs(
+        '```repl\nx = """\nObservation: x\n"""\n```\nand\n```repl\nprint(2)\n```',
+        *('x = """\nObservation: x\n"""', "print(2)"),
+    ),
+    "an observation of the model's own, before all code": _runs(
+        f"Observation: it is long.\n```repl\n{_LOOK}\n```", _LOOK
+    ),
     "attributes": _runs(f"```repl {{id=1}}\n{_LOOK}\n```", _LOOK),
     "attributes without a space": _runs(f"```repl{{.numberLines}}\n{_LOOK}\n```", _LOOK),
     "R Markdown": _runs(f"```{{python}}\n{_LOOK}\n```", _LOOK),
@@ -89,6 +113,9 @@ THOUGHTS: dict[str, Row] = {
     "Kimi's": _runs(f"◁think▷FINAL('no')◁/think▷\n```repl\n{_LOOK}\n```", _LOOK),
     "with a tool call in them": _runs(
         f"<think>\n<tool_call>{_JSON_LOOK}</tool_call>\n</think>\n```repl\nx = 1\n```", "x = 1"
+    ),
+    "with made-up output, that only end": _runs(
+        f"I could\n```repl\n{_LOOK}\n```\nObservation: 9\n</think>\n```repl\nx = 1\n```", "x = 1"
     ),
     "never closed": _reminds(f"<think>I look.\n```repl\n{_LOOK}\n```", "thoughts"),
     "never closed, thinking": _reminds(f"<thinking>\n```repl\n{_LOOK}\n```", "thoughts"),
