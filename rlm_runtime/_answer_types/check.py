@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -232,6 +233,8 @@ class _Checker:
             return ("object", frozenset((key, self._key(item)) for key, item in value.items()))
         if kind is set or kind is frozenset:
             return ("set", frozenset(value))
+        if kind is Decimal and value.is_snan():
+            return (kind, str(value))
         return (kind, bytes(value)) if kind in (bool, bytearray) else value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -191,6 +192,12 @@ def test_items_whose_hashes_are_equal_are_given_up() -> None:
     colliding = [n * (2**61 - 1) for n in range(100_000)]
     with pytest.raises(UncheckedError, match="it takes too long to be checked"):
         check(schema, colliding, most_seconds=0.2)
+
+
+def test_a_number_that_has_no_hash_can_be_unique() -> None:
+    schema, _ = parse_schema('{"uniqueItems": true}')
+    assert check(schema, [Decimal("sNaN"), [Decimal("1")], Decimal("NaN")]) == []
+    assert len(check(schema, [Decimal("sNaN"), Decimal("sNaN")])) == 1
 
 
 def test_a_value_that_is_nested_deep_is_refused_and_not_fatal() -> None:
