@@ -139,6 +139,6 @@ def _repr_leaf(value: object) -> str:
         value = value[: _PREVIEW_CHARS + 1]
     try:
         return repr(value)
-    except ValueError:
-        # Python writes no int of more than 4300 digits in decimal
+    except Exception:
+        # Python writes no int of more than 4300 digits in decimal; what a tool gave may do worse
         return hex(value) if isinstance(value, int) else f"<{type(value).__name__}>"

@@ -186,3 +186,11 @@ def test_the_estimate_of_memory_is_near_the_truth(name: str) -> None:
     value = SIZED[name]()
     exact = exact_bytes(value)
     assert exact / 1.5 <= approximate_bytes(value) <= exact * 1.5
+
+
+def test_an_object_that_cannot_show_itself_goes_by_its_type() -> None:
+    class Shy:
+        def __repr__(self) -> str:
+            raise RuntimeError("no")
+
+    assert preview([Shy(), 1]) == "[<Shy>, 1]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -78,12 +79,18 @@ class Tool:
                 if inspect.isawaitable(result):
                     result = await result
             if isinstance(result, BaseModel | list | tuple | dict):
-                result = await anyio.to_thread.run_sync(_without_models, result, _LEVELS)
+                result = await anyio.to_thread.run_sync(_without_models, result, ())
             return result
         except ToolError:
             raise
+        except asyncio.CancelledError as exc:
+            # One of the function's own making would look like the end of its caller
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise ToolError(f"{self.name}() raised CancelledError") from exc
         # The border: whatever the user's function raises is the code's business
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             raise ToolError(f"{self.name}() raised {_explain(exc)}") from exc
 
     def _validate(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Callable[[], Any]:
@@ -134,26 +141,30 @@ def _problems(error: ValidationError, signature: inspect.Signature) -> str:
     return "; ".join(found[:_PROBLEMS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _explain(exc: Exception) -> str:
+def _explain(exc: BaseException) -> str:
     """Name an exception and what it says, without the paths that the system adds."""
-    text = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+    try:
+        text = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+    except Exception:
+        text = ""  # it cannot say
     return f"{type(exc).__name__}: {text[:_MAX_MESSAGE_CHARS]}" if text else type(exc).__name__
 
 
-def _without_models(value: object, levels: int) -> object:
-    """Turn the pydantic models in a value into dicts."""
+def _without_models(value: object, around: tuple[int, ...]) -> object:
+    """Turn the pydantic models in a value into dicts; `around` are the ids of what it is in."""
     if isinstance(value, BaseModel):
         return value.model_dump()
-    if not levels:
+    if len(around) == _LEVELS or id(value) in around:
         # The codec says so
         return value
+    around = (*around, id(value))
     match value:
         case list() if type(value) is list:
-            return [_without_models(one, levels - 1) for one in value]
+            return [_without_models(one, around) for one in value]
         case tuple() if type(value) is tuple:
-            return tuple(_without_models(one, levels - 1) for one in value)
+            return tuple(_without_models(one, around) for one in value)
         case dict() if type(value) is dict:
-            return {key: _without_models(one, levels - 1) for key, one in value.items()}
+            return {key: _without_models(one, around) for key, one in value.items()}
     return value
 
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from rlm_runtime._errors import ConfigError
 from rlm_runtime._tools.base import ToolError
 from rlm_runtime._tools.function import Tool
-from rlm_runtime._values import encode
+from rlm_runtime._values import UnsendableError, encode
 
 pytestmark = pytest.mark.anyio
 
@@ -298,6 +298,48 @@ async def test_a_thread_that_is_left_behind_is_counted_until_it_ends() -> None:
         while threading.active_count() > before:  # noqa: ASYNC110 - nothing tells of it
             await anyio.sleep(0.01)
     assert await tool.call([], {}) is True
+
+
+class SilentError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("nothing to say")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (asyncio.CancelledError(), r"odd\(\) raised CancelledError"),
+        (SystemExit(2), r"odd\(\) raised SystemExit: 2"),
+        (SilentError(), r"odd\(\) raised SilentError"),
+    ],
+)
+async def test_no_exception_of_a_function_gets_further_than_its_call(
+    error: BaseException, said: str
+) -> None:
+    async def odd() -> None:
+        raise error
+
+    with pytest.raises(ToolError, match=said):
+        await Tool(odd).call([], {})
+
+
+async def test_a_call_that_is_cancelled_stays_cancelled() -> None:
+    with anyio.move_on_after(0.01) as scope:
+        await Tool(anyio.sleep_forever, name="waits").call([], {})
+    assert scope.cancelled_caught
+
+
+async def test_a_result_that_is_in_itself_is_the_codec_to_refuse() -> None:
+    knot: list[Any] = []
+    knot += [knot] * 2
+
+    def tie() -> list[Any]:
+        return knot
+
+    with anyio.fail_after(10):
+        result = await Tool(tie).call([], {})
+    with pytest.raises(UnsendableError):
+        encode(result)
 
 
 def test_a_thread_that_is_left_behind_does_not_outlive_its_event_loop_in_anger() -> None:
