@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import keyword
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -28,6 +28,7 @@ _TYPES = {
     "object": "dict",
 }
 _EMPTY = inspect.Parameter.empty
+_MORE = "more"
 
 Schema = Mapping[str, Any]
 """A JSON schema, or what a server says is one."""
@@ -39,18 +40,22 @@ class Parameters:
     def __init__(self, schema: Schema, returns: str = "") -> None:
         properties = _mapping(schema, "properties")
         required = schema.get("required")
-        needed = [one for one in properties if isinstance(required, list) and one in required]
+        given = required if isinstance(required, list) else []
+        wanted = {one for one in given if isinstance(one, str)}
+        # In the order of the properties
+        needed = {one: None for one in properties if one in wanted}
         # Python wants those without a default first
         ordered = [*needed, *(one for one in properties if one not in needed)]
         self._keys: dict[str, str] = {}
+        own = {_MORE} if len(ordered) > _MAX_PARAMETERS else set()
         for key in islice(ordered, _MAX_PARAMETERS):
-            self._keys[identifier(key, taken=self._keys)] = key
+            self._keys[identifier(key, taken=own | self._keys.keys())] = key
         parameters = [
             _parameter(name, properties[key], schema, is_needed=key in needed)
             for name, key in self._keys.items()
         ]
         if len(ordered) > _MAX_PARAMETERS:
-            parameters.append(inspect.Parameter("more", inspect.Parameter.VAR_KEYWORD))
+            parameters.append(inspect.Parameter(_MORE, inspect.Parameter.VAR_KEYWORD))
         returned = Written(returns) if returns else inspect.Signature.empty
         self._signature = inspect.Signature(parameters, return_annotation=returned)
         self._properties = properties
@@ -65,9 +70,12 @@ class Parameters:
             TypeError: There are too many, too few, or others.
         """
         names = {key: name for name, key in self._keys.items()}
-        given = {names.get(key, key): value for key, value in kwargs.items()}
+        given = {
+            key if key in self._keys else names.get(key, key): value
+            for key, value in kwargs.items()
+        }
         bound = self._signature.bind(*args, **given).arguments
-        more = bound.pop("more", {}) if len(self._properties) > _MAX_PARAMETERS else {}
+        more = bound.pop(_MORE, {}) if len(self._properties) > _MAX_PARAMETERS else {}
         return {self._keys[name]: value for name, value in bound.items()} | more
 
     def describe(self) -> Iterator[str]:
@@ -78,7 +86,7 @@ class Parameters:
                 yield f"    {name}: {' '.join(text.split())[:_MAX_LINE_CHARS]}"
 
 
-def identifier(text: str, *, taken: Mapping[str, object]) -> str:
+def identifier(text: str, *, taken: Container[str]) -> str:
     """Make a name of Python's that is not taken yet."""
     name = re.sub(r"\W", "_", text, flags=re.ASCII)[:_MAX_NAME_CHARS].lstrip("_") or "x"
     if name[0].isdigit():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 from typing import Any
 
 import pytest
@@ -114,6 +115,26 @@ def test_more_parameters_than_anyone_reads_go_by_their_own_names() -> None:
 def test_any_name_becomes_an_identifier(text: str, name: str) -> None:
     assert identifier(text, taken={"taken": 1, "taken_2": 1}) == name
     assert name.isidentifier()
+
+
+def test_a_parameter_goes_by_the_name_that_its_signature_has() -> None:
+    parameters = Parameters({"properties": {"a-b": {}, "a_b": {}}})
+    assert str(parameters) == "(a_b=..., a_b_2=...)"
+    assert parameters.arguments([], {"a_b": 1, "a_b_2": 2}) == {"a-b": 1, "a_b": 2}
+    assert parameters.arguments([], {"a-b": 1}) == {"a-b": 1}
+
+
+def test_a_parameter_may_have_the_name_of_what_takes_the_rest() -> None:
+    parameters = Parameters({"properties": {"more": STRING} | {f"p{n}": {} for n in range(60)}})
+    given = parameters.arguments([], {"more_2": "a", "p59": 1})
+    assert given == {"more": "a", "p59": 1}
+
+
+def test_many_properties_that_are_all_required_take_no_time() -> None:
+    names = [f"p{n}" for n in range(50_000)]
+    started = time.thread_time()
+    Parameters({"properties": dict.fromkeys(names, {}), "required": [*names, ["no"]]})
+    assert time.thread_time() - started < 5
 
 
 JSON = st.recursive(
