@@ -7,6 +7,10 @@ from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
 
+# Lower-case forms of what OpenAI, Anthropic, Gemini and Mistral say, with or without a proxy
+_CUT = ("length", "max_tokens", "max_output_tokens", "model_length")
+_FILTERED = ("content_filter", "safety", "refusal")
+
 StopReason = Literal[
     "answered",
     "no_answer",
@@ -75,3 +79,13 @@ class Completion:
     """Seconds from the request to the first piece of the reply, where it was streamed."""
     is_counted: bool = True
     """Whether somebody counted the tokens of `usage`; else they are an estimate, no bound."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it was cut off at the most tokens that it may have."""
+        return (self.finish_reason or "").lower() in _CUT
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether the provider's content filter held it back, or a part of it."""
+        return (self.finish_reason or "").lower() in _FILTERED

@@ -114,13 +114,13 @@ async def _whole_reply(
     text = completion.text
     for _ in range(_MAX_CONTINUATIONS):
         # Where it only thought until then, it would do the same again
-        if completion.finish_reason != "length" or not without_thoughts(text).strip():
+        if not completion.is_cut or not without_thoughts(text).strip():
             break
         so_far = Message(role="assistant", content=text)
         more = Message(role="user", content=prompts.leaf_continue())
         completion = await _ask(ask, [*history, so_far, more], NO_OPTIONS, text)
         text += without_thoughts(completion.text)
-    if completion.finish_reason == "length":
+    if completion.is_cut:
         _give_up("the reply was cut off at the model's length limit", text or partial)
     return text
 

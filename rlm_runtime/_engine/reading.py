@@ -8,9 +8,6 @@ from rlm_runtime._parsing import Reply, parse_reply
 from rlm_runtime._prompts import Reminder
 from rlm_runtime._types import Completion
 
-_CUT = ("length", "max_tokens", "max_output_tokens", "model_length")
-_FILTERED = ("content_filter", "safety", "refusal")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -31,10 +28,9 @@ def read_completion(completion: Completion) -> Reading:
     and the blocks before it were written for what never came.
     """
     reply = parse_reply(completion.text)
-    ended = (completion.finish_reason or "").lower()
-    if ended in _CUT:
+    if completion.is_cut:
         return Reading(reminder="cut", prose=reply.prose)
-    if ended in _FILTERED:
+    if completion.is_filtered:
         return Reading(reminder="filtered", prose=reply.prose)
     blocks = (reply.final,) if reply.final else reply.blocks
     if blocks:

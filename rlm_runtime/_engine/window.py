@@ -112,7 +112,7 @@ async def complete_plainly(
         raise _too_large(
             f"Cannot complete a prompt of {size:,} characters, about {tokens:,} tokens", exc
         ) from exc
-    if completion.finish_reason == "content_filter":
+    if completion.is_filtered:
         raise ModelContentFilterError(
             f"Cannot use the reply of {llm.name!r}: a content filter has held it back"
         )

@@ -31,6 +31,7 @@ class Asked:
     """Plays replies, those that end with a § being cut off there, and keeps what was asked."""
 
     replies: list[str]
+    cut_reason: str = "length"
     messages: list[list[str]] = field(default_factory=list)
     schemas: list[object] = field(default_factory=list)
 
@@ -42,7 +43,7 @@ class Asked:
         text = self.replies.pop(0)
         if text == "400":
             raise ModelError("Invalid schema for response_format", status=400)
-        reason = "length" if text.endswith("§") else "stop"
+        reason = self.cut_reason if text.endswith("§") else "stop"
         return Completion(
             text=text.removesuffix("§"), model="m", usage=Usage(), finish_reason=reason
         )
@@ -80,6 +81,13 @@ async def test_a_reply_that_was_cut_off_is_continued_where_it_stopped() -> None:
     asked = Asked(["one§", " two"])
     await asked.get()
     assert asked.messages[1] == ["system", "prompt", "one", Prompts.load().leaf_continue()]
+
+
+@pytest.mark.parametrize("reason", ["length", "max_tokens", "MAX_TOKENS", "model_length"])
+async def test_a_reply_is_continued_whatever_the_provider_calls_its_end(reason: str) -> None:
+    assert await Asked(["one§", " two"], cut_reason=reason).get() == "one two"
+    with pytest.raises(NoAnswerError, match="cut off"):
+        await Asked(["§"], cut_reason=reason).get()
 
 
 @pytest.mark.parametrize(

@@ -167,8 +167,8 @@ async def test_a_completion_whose_prompt_does_not_fit_says_how_large_it_is() -> 
     assert not played.of(HistoryTrimmed)
 
 
-@pytest.mark.parametrize("by_error", [True, False])
-async def test_a_completion_that_a_filter_held_back_fails(by_error: bool) -> None:
+@pytest.mark.parametrize("reason", [None, "content_filter", "SAFETY", "refusal"])
+async def test_a_completion_that_a_filter_held_back_fails(reason: str | None) -> None:
     code = "try:\n    await llm_query('read', recursive=False)\n"
     code += "except Exception as exc:\n    await FINAL(exc.stop_reason)"
 
@@ -178,12 +178,9 @@ async def test_a_completion_that_a_filter_held_back_fails(by_error: bool) -> Non
         ) -> Completion:
             if messages[-1].content != "read":
                 return Completion(text=repl(code), model="small", usage=Usage())
-            if by_error:
+            if reason is None:
                 raise ModelContentFilterError("held back")
-            held = Completion(
-                text="The", model="small", usage=Usage(), finish_reason="content_filter"
-            )
-            return held
+            return Completion(text="The", model="small", usage=Usage(), finish_reason=reason)
 
     assert (await play(Model(0))).answer == "model_error"
 
