@@ -28,6 +28,7 @@ from rlm_runtime._llm.litellm_load import Clients, load_litellm
 from rlm_runtime._llm.litellm_reply import LiteLLMReply
 from rlm_runtime._llm.openai_errors import ModelErrors
 from rlm_runtime._llm.openai_request import CAPS, cap
+from rlm_runtime._llm.structured import response_format
 from rlm_runtime._models import Model, ModelInfo
 from rlm_runtime._types import Completion, Message
 
@@ -202,8 +203,7 @@ class _LiteLLMModel:
         if caps := [tokens for tokens in given if tokens is not None]:
             request[next(iter(extra), None) or _cap_name(litellm, model.name)] = min(caps)
         if options.schema is not None and self._info.structured_output:
-            named = {"name": "answer", "schema": dict(options.schema)}
-            request["response_format"] = {"type": "json_schema", "json_schema": named}
+            request["response_format"] = response_format(options.schema)
         if options.cache_key is not None and self._provider in ("openai", "azure"):
             request["prompt_cache_key"] = options.cache_key
         return {name: value for name, value in request.items() if value is not None}

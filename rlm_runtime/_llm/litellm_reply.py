@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from rlm_runtime._llm.openai_choice import ChoiceReader
 from rlm_runtime._llm.openai_errors import ModelErrors
 from rlm_runtime._llm.openai_usage import COST_MEMBERS, MOST_TOKENS, read_cost
 from rlm_runtime._llm.tokens import estimate_prompt_tokens, estimate_tokens
@@ -17,6 +18,8 @@ _COUNTS: Mapping[str, tuple[str, ...]] = {
     "completion": ("completion_tokens",),
     "reasoning": ("completion_tokens_details", "reasoning_tokens"),
 }
+
+_PIECE = ("content", "refusal", "reasoning_content", "reasoning")
 
 
 class LiteLLMReply:
@@ -35,24 +38,22 @@ class LiteLLMReply:
         self._price = price
         self._max_chars = max_chars
         self._chars = 0
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
+        self._choice = ChoiceReader()
         self._counts: dict[str, int] = {}
         self._cost: float | None = None
         self._model: str | None = None
-        self._finish_reason: str | None = None
         self._seen_piece = False
         self._seen_choice = False
 
     @property
     def has_text(self) -> bool:
         """Whether a first piece of the reply, or of its reasoning, has come."""
-        return bool(self._text or self._reasoning)
+        return self._choice.pieces > 0
 
     @property
     def is_whole(self) -> bool:
         """Whether no piece of the reply is missing; its usage may still be."""
-        return self._finish_reason is not None
+        return self._choice.finish_reason is not None
 
     @property
     def _is_counted(self) -> bool:
@@ -82,14 +83,14 @@ class LiteLLMReply:
 
     def end(self, finish_reason: str | None) -> None:
         """Take the finish reason that litellm read, where no piece had one."""
-        self._finish_reason = self._finish_reason or finish_reason or None
+        self._choice.finish_reason = self._choice.finish_reason or finish_reason or None
 
     def spent(self) -> Usage:
         """Tell what the attempt has used so far; what nobody counted is estimated."""
         completion = self._counts.get("completion", 0)
         if not completion or not self.is_whole:
             # Counts that come before the end are those of the beginning
-            written = "".join(self._text) + "".join(self._reasoning)
+            written = self._choice.text + self._choice.reasoning
             completion = max(completion, estimate_tokens(written))
         prompt = self._counts.get("prompt") or estimate_prompt_tokens(self._messages)
         usage = Usage(
@@ -109,34 +110,38 @@ class LiteLLMReply:
 
         Raises:
             ModelUnavailableError: The stream ended before the reply did.
+            ModelContentFilterError: A filter left nothing of the reply.
             ModelReplyError: There was no reply in it.
         """
         if self._seen_piece and not self._seen_choice:
             raise self._errors.reply("the response holds no choice")
         if not self._seen_choice or not self.is_whole:
             raise self._errors.unavailable("the stream ended before the reply did")
-        return Completion(
-            text=_join_pairs(self._text),
+        completion = Completion(
+            text=self._choice.text,
             model=self._model or self._errors.model,
             usage=self.spent(),
-            reasoning=_join_pairs(self._reasoning),
-            finish_reason=self._finish_reason,
+            reasoning=self._choice.reasoning,
+            finish_reason=self._choice.finish_reason,
             seconds_to_first_token=first,
             is_counted=self._is_counted,
         )
+        if completion.is_filtered and not completion.text:
+            raise self._errors.filtered()
+        return completion
 
     def _take_choice(self, choice: object) -> None:
-        piece = _get(choice, "delta") or _get(choice, "message")
-        text = _get(piece, "content") or _get(piece, "refusal")
-        reasoning = _get(piece, "reasoning_content") or _get(piece, "reasoning")
-        for value, pieces in ((text, self._text), (reasoning, self._reasoning)):
-            if isinstance(value, str) and value:
-                self._chars += len(value)
-                pieces.append(value)
+        given = _get(choice, "delta") or _get(choice, "message")
+        piece: dict[str, object] = {name: _get(given, name) for name in _PIECE}
+        calls = _get(given, "tool_calls")
+        piece["tool_calls"] = [_tool_call(one) for one in calls] if isinstance(calls, list) else []
+        self._chars += _chars_of(piece)
         if self._chars > self._max_chars:
             raise self._errors.reply(f"the reply is longer than {self._max_chars} characters")
+        self._choice.take({"delta": piece})
         finish_reason = _get(choice, "finish_reason")
         if isinstance(finish_reason, str):
+            # The first one is the provider's; litellm may make up another one
             self.end(finish_reason)
 
     def _take_usage(self, usage: object) -> None:
@@ -157,9 +162,19 @@ def _get(value: object, name: str) -> object:
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
 
 
-def _join_pairs(pieces: Sequence[str]) -> str:
-    """Join the pieces, and the surrogate pairs that a server cut in two."""
-    text = "".join(pieces)
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+def _tool_call(call: object) -> dict[str, object]:
+    function = _get(call, "function")
+    named = {name: _get(function, name) for name in ("name", "arguments")}
+    return {"index": _get(call, "index"), "function": named}
+
+
+def _chars_of(value: object) -> int:
+    """Count the characters of all texts in a piece."""
+    match value:
+        case str():
+            return len(value)
+        case dict():
+            return sum(map(_chars_of, value.values()))
+        case list():
+            return sum(map(_chars_of, value))
+    return 0

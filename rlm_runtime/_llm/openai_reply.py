@@ -15,7 +15,6 @@ _DONE = b"[DONE]"
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _HEAD_BYTES = 200
 _SSE_STARTS = (b":", b"data", b"event", b"id", b"retry")
-_FILTER = "content_filter"
 
 
 class ReplyReader:
@@ -90,11 +89,9 @@ class ReplyReader:
             self._end_stream()
         if not self._seen_choice:
             raise self._errors.reply("the response holds no choice")
-        choice, text = self._choice, self._choice.text
-        if choice.finish_reason == _FILTER and not text:
-            raise self._errors.filtered()
-        return Completion(
-            text=text,
+        choice = self._choice
+        completion = Completion(
+            text=choice.text,
             model=self._model or self._errors.model,
             usage=self._used(messages),
             reasoning=choice.reasoning,
@@ -102,6 +99,9 @@ class ReplyReader:
             seconds_to_first_token=first,
             is_counted=is_counted(self._usage, text + choice.reasoning),
         )
+        if completion.is_filtered and not completion.text:
+            raise self._errors.filtered()
+        return completion
 
     def spent(self, messages: Sequence[Message]) -> Usage:
         """Tell what the call has used, if it fails now.

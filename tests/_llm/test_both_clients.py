@@ -104,6 +104,29 @@ async def test_a_reply_that_was_cut_at_its_length_says_so(client: str) -> None:
     assert (completion.text, completion.finish_reason) == ("half a", "length")
 
 
+async def test_calls_of_tools_are_told_as_text(client: str) -> None:
+    named = {"name": "python", "arguments": '{"code": "print(1)"}'}
+    calls = [{"index": 0, "id": "a", "type": "function", "function": named}]
+    completion = await complete(client, ScriptedReply(tool_calls=calls, finish_reason="tool_calls"))
+    assert completion.text == (
+        '<tool_call>\n{"name": "python", "arguments": {"code": "print(1)"}}\n</tool_call>'
+    )
+    assert completion.finish_reason == "tool_calls"
+    assert completion.seconds_to_first_token is not None
+
+
+async def test_a_refusal_is_text(client: str) -> None:
+    assert (await complete(client, ScriptedReply(refusal="I can't"))).text == "I can't"
+
+
+async def test_a_filter_that_leaves_nothing_is_told(client: str) -> None:
+    with pytest.raises(ModelContentFilterError) as caught:
+        await complete(client, ScriptedReply(finish_reason="content_filter"))
+    assert caught.value.spent.prompt_tokens > 0
+    kept = await complete(client, ScriptedReply("some", finish_reason="content_filter"))
+    assert (kept.text, kept.is_filtered) == ("some", True)
+
+
 async def test_a_surrogate_pair_that_was_cut_in_two_is_joined(client: str) -> None:
     text = "🌍" * 30
     async with (
@@ -138,13 +161,22 @@ async def test_settings_and_options_are_sent(client: str) -> None:
 
 
 async def test_a_schema_is_sent_where_the_model_takes_it(client: str) -> None:
-    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
     async with open_loopback_server(lambda _: "{}") as server:
         for info in (PRICED, ModelInfo()):
             async with open_client(client, server.base_url, info=info) as model:
                 await model.complete(MESSAGES, CallOptions(schema=schema))
         with_it, without = [request.body for request in server.requests]
-    assert "response_format" in with_it and "response_format" not in without
+    assert with_it["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": schema, "strict": True},
+    }
+    assert "response_format" not in without
 
 
 @pytest.mark.parametrize(
@@ -222,11 +254,12 @@ async def test_a_stall_ends_within_its_limit(client: str, after_chunks: int) -> 
     error, _ = await fail(
         client,
         Fault("stall", after_chunks=after_chunks),
-        first_token_seconds=5.0 if after_chunks else 0.3,
-        stall_seconds=0.3 if after_chunks else 5.0,
+        first_token_seconds=60.0 if after_chunks else 0.3,
+        stall_seconds=0.3 if after_chunks else 60.0,
     )
     assert type(error) is ModelUnavailableError
-    assert anyio.current_time() - started < 4.5
+    # litellm may have to be imported first
+    assert anyio.current_time() - started < 30.0
     # It has the request, and may bill it
     assert (error.spent.calls, error.spent.prompt_tokens) == (1, 4)
 
