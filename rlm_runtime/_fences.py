@@ -14,7 +14,9 @@ _OPENING = re.compile(
 _LANGUAGE = re.compile(r"[ \t]*+\{?+[ \t]*+\.?+([^\s{}:,]*+)")
 # Markers of chat templates that an endpoint has let through, right after a fence
 _AFTER_END = re.compile(r"(?:[ \t]*+<[/|｜]?+[\w▁]{1,40}+[|｜]?+>)*+[ \t]*+")
-THOUGHT = r"</?(?:think(?:ing)?|reasoning|thought|seed:think)>|\[/?THINK\]|◁/?think▷"
+TEMPLATE_THOUGHT = r"</?(?:seed:)?think>|\[/?THINK\]|◁/?think▷"
+"""What chat templates put around thoughts; nobody asks a model to write these."""
+THOUGHT = rf"{TEMPLATE_THOUGHT}|</?(?:thinking|reasoning|thought)>"
 _THOUGHT_LINE = re.compile(rf"[ \t]*+(?:{THOUGHT})")
 _TOKEN = re.compile(r"#|'''|\"\"\"|['\"]|[(\[{]+|[)\]}]+")
 _STRING_END = {

@@ -55,10 +55,11 @@ class Reply:
 
 def parse_reply(text: str) -> Reply:
     """Take a reply apart; any text is a reply, if only of prose."""
-    return _Reader(_without_end_tokens(read_channels(text))).read()
+    return _Reader(without_end_tokens(read_channels(text))).read()
 
 
-def _without_end_tokens(text: str) -> str:
+def without_end_tokens(text: str) -> str:
+    """Cut off what a chat template ends a reply with."""
     # As often as it was seen; a flood of them is just text
     for _ in range(3):
         end = text.rstrip()

@@ -7,8 +7,12 @@ import re
 from collections.abc import Iterator
 
 from rlm_runtime._answer_types.base import AnswerMismatchError, AnswerType
+from rlm_runtime._channels import read_channels
+from rlm_runtime._fences import TEMPLATE_THOUGHT
+from rlm_runtime._parsing import without_end_tokens
 
-_OPEN, _CLOSE = "<think>", "</think>"
+_THOUGHT = re.compile(rf"\s*+({TEMPLATE_THOUGHT})")
+_CLOSING = ("</", "[/", "◁/")
 _FENCE = re.compile(r"^ {0,3}```[^\n`]*\n(.*?)^ {0,3}```[ \t]*$", re.DOTALL | re.MULTILINE)
 _OPENING = re.compile(r"[\[{]")
 # Each reads on to its end at most, so this bounds the work that a hostile reply can make
@@ -19,12 +23,20 @@ _MISSING = object()
 
 def without_thoughts(text: str) -> str:
     """Cut off what a model thought before its reply; templates may leave the first tag out."""
-    start, end = text.find(_OPEN), text.find(_CLOSE)
-    if text.lstrip().startswith(_OPEN):
-        return text[end + len(_CLOSE) :].lstrip("\r\n") if end >= 0 else ""
-    if end >= 0 and (start < 0 or end < start):
-        return text[end + len(_CLOSE) :].lstrip("\r\n")
-    return text
+    text = without_end_tokens(read_channels(text))
+    first = re.search(TEMPLATE_THOUGHT, text)
+    if first is None:
+        return text
+    if first[0].startswith(_CLOSING):
+        return text[first.end() :].lstrip("\r\n")
+    at = 0
+    while (tag := _THOUGHT.match(text, at)) and not tag[1].startswith(_CLOSING):
+        closing = f"{tag[1][0]}/{tag[1][1:]}"
+        end = text.find(closing, tag.end())
+        if end < 0:
+            return ""
+        at = end + len(closing)
+    return text[at:].lstrip("\r\n") if at else text
 
 
 def read_answer(answer_type: AnswerType, text: str, *, wrapped: bool) -> object:

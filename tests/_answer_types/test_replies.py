@@ -74,7 +74,9 @@ def test_what_holds_no_answer_is_told_why(reply: str, said: str) -> None:
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("piece", ['["', "[1,", '{"a":', "[{", "```\n", "<think>", '["a" '])
+@pytest.mark.parametrize(
+    "piece", ['["', "[1,", '{"a":', "[{", "```\n", "<think>", "<think></think>", '["a" ']
+)
 def test_a_hostile_reply_takes_no_time(piece: str) -> None:
     text = piece * 300_000
     started = time.thread_time()
@@ -93,6 +95,14 @@ def test_a_hostile_reply_takes_no_time(piece: str) -> None:
         ("a</think>b", "b"),
         ("<think>never ends", ""),
         ("say <think>x</think> aloud", "say <think>x</think> aloud"),
+        ("<think>a</think>\n<think>b</think>\n c", " c"),
+        ("[THINK]a[/THINK]b", "b"),
+        ("<seed:think>a</seed:think>b", "b"),
+        ("◁think▷a◁/think▷b", "b"),
+        ("<reasoning>as asked</reasoning> b", "<reasoning>as asked</reasoning> b"),
+        ("<|channel|>analysis<|message|>a<|end|><|channel|>final<|message|>b<|return|>", "b"),
+        ("analysisWe think.assistantfinalb", "b"),
+        ("b<|im_end|>", "b"),
     ],
 )
 def test_thoughts_before_the_reply_are_cut_off(text: str, shown: str) -> None:
