@@ -72,6 +72,23 @@ async def test_the_sum_of_costs_does_not_drift() -> None:
     assert ledger.account.left("max_cost") == 0
 
 
+def test_what_was_counted_bounds_only_a_prompt_that_begins_alike() -> None:
+    account = Account.root(Limits(max_tokens=100_000))
+    sent = [Message(role="user", content="x" * 4000)]
+    account.learn(sent, "yes", usage(1000, 1))
+    longer = [*sent, Message(role="assistant", content="yes")]
+    assert account.prompt_bound(longer) < 1100
+    other = [Message(role="user", content="z" * 9000), *longer[1:]]
+    assert account.prompt_bound(other) > 9000
+
+
+def test_what_is_under_way_makes_the_root_end_and_not_its_other_nodes() -> None:
+    root = Account.root(Limits(max_tokens=100_000))
+    busy, idle = root.child(), root.child()
+    busy.take(worst(100, 95_000), 95_000)
+    assert root.needs_notice(worst(leaves=True)) and not idle.needs_notice(worst(leaves=True))
+
+
 @pytest.mark.parametrize("depth", [0, 1, 2, 5])
 def test_one_call_is_kept_back_for_each_account_above(depth: int) -> None:
     ledger = Ledger(Limits(max_calls=7))

@@ -46,6 +46,7 @@ class OneReply:
     name: str = "one"
     asked: list[tuple[Message, ...]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
+    caps: list[int | None] = field(default_factory=list)
     before: list[tuple[str, str]] = field(default_factory=list)
     """Replies that come first, each with its finish reason."""
 
@@ -58,6 +59,7 @@ class OneReply:
     ) -> Completion:
         self.asked.append(tuple(messages))
         self.keys.append(options.cache_key)
+        self.caps.append(options.max_completion_tokens)
         await anyio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
@@ -225,6 +227,12 @@ async def test_the_last_call_and_the_last_iteration_are_enough_and_nobody_speaks
     llm = OneReply()
     await play(llm, "c", limits=Limits(max_calls=1, max_iterations=1))
     assert "```" not in "".join(message.content for message in llm.asked[0])
+
+
+async def test_nothing_is_kept_back_for_a_later_reply() -> None:
+    llm = OneReply()
+    await play(llm, "short", limits=Limits(max_tokens=10_000))
+    assert llm.caps == [4096]
 
 
 async def test_limits_hold() -> None:

@@ -171,6 +171,12 @@ async def test_three_mismatches_are_an_error_with_the_last_text() -> None:
     assert caught.value.partial == "c" and len(asked.messages) == 3
 
 
+async def test_a_reply_that_holds_nothing_leaves_the_one_before_it() -> None:
+    with pytest.raises(NoAnswerError, match="cut off") as caught:
+        await Asked(["one", "§"]).get(LIST)
+    assert caught.value.partial == "one"
+
+
 async def test_a_value_that_was_cut_off_is_joined() -> None:
     asked = Asked(["[1, 2§", "3, 4]"])
     assert await asked.get(LIST, structured=True) == [1, 23, 4]

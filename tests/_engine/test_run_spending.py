@@ -99,6 +99,16 @@ async def test_parallel_children_never_overshoot_and_the_root_still_answers() ->
     assert spent(played, model, limits) > 0.8
 
 
+async def test_the_last_reply_may_have_what_is_kept_back_before_it() -> None:
+    caps = []
+    for iterations in (2, 1):
+        model = MeteredLLM(lambda _: repl("await FINAL(1)"))
+        await play(model, limits=Limits(max_tokens=40_000, max_iterations=iterations))
+        caps += model.caps
+    before, last = caps
+    assert before is not None and last is not None and last > before
+
+
 async def test_every_reply_is_capped_only_where_a_limit_rests_on_it() -> None:
     free, bound = MeteredLLM(many), MeteredLLM(many)
     await play(free, limits=Limits(max_depth=1))

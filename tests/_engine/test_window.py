@@ -44,7 +44,9 @@ class SmallLLM:
         size = sum(len(one.content) for one in messages)
         if size > self._takes:
             self.refused += 1
-            raise ModelContextWindowError("the prompt is too long", status=400)
+            refusal = ModelContextWindowError("the prompt is too long", status=400)
+            refusal.spent = Usage(prompt_tokens=7)
+            raise refusal
         said = sum(one.role == "assistant" for one in messages)
         text = repl(f"n = {said}\n{FLOOD}") if said < self._replies else repl("await FINAL(n)")
         usage = Usage(prompt_tokens=size // 4 * self._tokens)
@@ -111,7 +113,7 @@ async def test_where_nothing_is_left_to_trim_the_node_fails_clearly() -> None:
     assert isinstance(played.error, ModelContextWindowError)
     assert "Cannot go on with node 0: even without its older replies" in str(played.error)
     assert "the prompt is too long" in str(played.error)
-    assert played.error.status == 400
+    assert (played.error.status, played.error.spent) == (400, Usage(prompt_tokens=7))
     assert len(played.requests) < 10
 
 
