@@ -51,9 +51,10 @@ class ModelOpener:
         """Open a model by its name or its settings; an object of the LLM protocol is one already.
 
         Raises:
-            ConfigError: The name leads nowhere, or there is no key.
+            ConfigError: The name leads nowhere, there is no key, or the object is no model.
         """
         if not isinstance(model, str | Model):
+            check_protocol(model)
             return model
         asked = Model(model) if isinstance(model, str) else model
         fault = name_fault(asked.name, asked.base_url or self._base_url)
@@ -110,6 +111,30 @@ class ModelOpener:
 def _is_priced_apart(asked: Model) -> bool:
     """Tell whether a call asks for what may be dearer than the price table says."""
     return any(asked.extra.get(name) not in usual for name, usual in _USUAL.items())
+
+
+def check_protocol(model: object) -> None:
+    """Refuse an object that lacks what the LLM protocol asks for.
+
+    Raises:
+        ConfigError: It has no name, no info or no `complete`, or is a class.
+    """
+    if isinstance(model, type):
+        raise ConfigError(f"Cannot use {model.__name__} as a model: it is a class, not an object")
+    lacks = [
+        what
+        for what, is_there in (
+            ("`name`, a str", isinstance(getattr(model, "name", None), str)),
+            ("`info`, a ModelInfo", isinstance(getattr(model, "info", None), ModelInfo)),
+            ("`complete`, a method", callable(getattr(model, "complete", None))),
+        )
+        if not is_there
+    ]
+    if lacks:
+        raise ConfigError(
+            f"Cannot use a {type(model).__name__} as a model: it has no {', no '.join(lacks)}; a"
+            " model is a name, a Model or an object of the LLM protocol"
+        )
 
 
 def table_name(name: str, base_url: str) -> str | None:

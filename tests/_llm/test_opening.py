@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rlm_runtime import RLM, ConfigError, Limits
 from rlm_runtime._llm.opening import ModelOpener, table_name
 from rlm_runtime._models import Model, ModelInfo, Price
-from rlm_runtime._types import Message
+from rlm_runtime._types import Completion, Message
 from rlm_runtime.testing import LoopbackServer, ScriptedLLM, open_loopback_server
 from tests._engine.fakes import repl
 
@@ -38,6 +39,30 @@ async def test_an_object_of_the_protocol_stays_as_it_is() -> None:
     model = ScriptedLLM(["hi"])
     async with opener() as models:
         assert await models.open(model) is model
+
+
+class Bare:
+    """A model of one's own that lacks what the protocol asks for."""
+
+    name = "mine/bare"
+
+    async def complete(self, messages: object, options: object = None) -> Completion:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Bare(), "Cannot use a Bare as a model: it has no `info`, a ModelInfo; a model is"),
+        (42, "has no `name`, a str, no `info`, a ModelInfo, no `complete`"),
+        (None, "Cannot use a NoneType as a model"),
+        (ScriptedLLM, "Cannot use ScriptedLLM as a model: it is a class, not an object"),
+    ],
+)
+async def test_an_object_that_is_no_model_is_refused(model: Any, message: str) -> None:
+    async with opener() as models:
+        with pytest.raises(ConfigError, match=message):
+            await models.open(model)
 
 
 async def test_a_key_goes_only_to_the_host_it_was_given_for() -> None:
