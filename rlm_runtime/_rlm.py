@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from importlib.metadata import version
@@ -221,7 +222,7 @@ class RLM:
 
         Raises:
             ConfigError: The output type is none.
-            InputError: The query is empty, or the context cannot be sent to a sandbox.
+            InputError: The query is empty or no str, or the context cannot be sent to a sandbox.
             ModelError: The model failed for good.
             SandboxError: No sandbox can be started.
             LimitExceededError: A limit ended the run; it carries the partial answer.
@@ -230,6 +231,8 @@ class RLM:
         """
         if self._parts is None:
             raise ConfigError("Cannot run: open the RLM with `async with` first")
+        if not isinstance(query, str):
+            raise InputError(f"Cannot run: the query is of type {type(query).__name__!r}, not str")
         if not query.strip():
             raise InputError("Cannot run: the query is empty")
         given = query if context is _Absent.CONTEXT else context
@@ -376,8 +379,15 @@ def run_sync(
     """Answer one query from synchronous code; `settings` are the keywords of `RLM`.
 
     Raises:
+        ConfigError: An event loop runs in this thread, as in a notebook.
         RLMError: As `RLM.run` does.
     """
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise ConfigError(
+            "Cannot run synchronously: an event loop runs in this thread, as in a notebook; use"
+            " `async with RLM(…) as rlm` and `await rlm.run(…)` there"
+        )
 
     async def run() -> RunResult:
         async with RLM(model, **settings) as rlm:

@@ -275,6 +275,17 @@ def test_run_sync_answers_and_raises(tmp_path: Path) -> None:
     assert isinstance(caught.value, RLMError)
 
 
+async def test_run_sync_in_an_event_loop_says_what_to_do_instead() -> None:
+    with pytest.raises(ConfigError, match="event loop runs in this thread.*await rlm.run"):
+        run_sync("q", model=ECHO, trace_dir=None)
+
+
+async def test_a_query_that_is_no_str_is_refused() -> None:
+    async with RLM(ECHO, mode="direct", trace_dir=None) as rlm:
+        with pytest.raises(InputError, match="the query is of type 'int', not str"):
+            await rlm.run(5)  # type: ignore[arg-type]  # the mistake it is about
+
+
 @pytest.mark.deno
 async def test_folder_of_prompts_replaces_the_shipped_ones(tmp_path: Path) -> None:
     (tmp_path / "reminder.md").write_text("Write code, please")
