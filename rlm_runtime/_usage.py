@@ -15,7 +15,7 @@ from rlm_runtime._account import Account, Granted, Room
 from rlm_runtime._errors import LimitExceededError
 from rlm_runtime._limits import Limits
 from rlm_runtime._types import Usage
-from rlm_runtime._worst_case import WorstCase, dollars, messages_tokens, money
+from rlm_runtime._worst_case import WorstCase, dollars, messages_tokens, money, rates
 
 __all__ = ["Account", "Ledger", "Reservation", "WorstCase"]
 
@@ -123,7 +123,7 @@ class Ledger:
                 f"Cannot make another model call: {state}", stop_reason="max_calls"
             )
         if account.is_limited and (tightest := account.tightest(worst)).later < worst.least_reply:
-            raise self._refusal(account, tightest)
+            raise self._refusal(account, tightest, worst)
         account.add_call()
         return next(self._numbers)
 
@@ -239,7 +239,7 @@ class Ledger:
             rooms = list(account.reply_rooms(replace(worst, leaves_last_reply=False)))
         tightest = min(rooms, key=lambda room: room.later)
         if tightest.later < worst.least_reply:
-            waiter.refusal = self._refusal(account, tightest)
+            waiter.refusal = self._refusal(account, tightest, worst)
             waiter.decided.set()
             return []
         now = min(room.now for room in rooms)
@@ -250,12 +250,15 @@ class Ledger:
         waiter.decided.set()
         return []
 
-    def _refusal(self, account: Account, room: Room) -> LimitExceededError:
+    def _refusal(self, account: Account, room: Room, worst: WorstCase) -> LimitExceededError:
         of_its_own = room.account.limit(room.kind)
         state = _state(room.kind, self._limits, of_its_own, room.account)
         left = _amount(room.kind, account.left(room.kind) or 0)
+        rate = rates(room.kind, worst.price)
+        least = _amount(room.kind, rate.amount(worst.prompt_tokens, worst.least_reply))
         return LimitExceededError(
-            f"Cannot make another model call: {state}, and the {left} left is too little",
+            f"Cannot make another model call: {state}, and the {left} left is too little"
+            f" for one that may take {least}",
             stop_reason=room.kind,
         )
 

@@ -140,8 +140,8 @@ def test_without_limits_nothing_ends() -> None:
 @pytest.mark.parametrize(
     ("limits", "spent", "message"),
     [
-        (Limits(max_tokens=2000), 1400, "max_tokens is 2,000, and the 600 left is too little"),
-        (Limits(max_cost=0.02), 1940, "max_cost is $0.02, and the $0.000600 left is too little"),
+        (Limits(max_tokens=2000), 1400, "max_tokens is 2,000, and the 600 left"),
+        (Limits(max_cost=0.02), 1940, "max_cost is $0.02, and the $0.000600 left"),
     ],
 )
 async def test_what_does_not_fit_is_refused(limits: Limits, spent: int, message: str) -> None:
@@ -150,7 +150,12 @@ async def test_what_does_not_fit_is_refused(limits: Limits, spent: int, message:
     for refused in (worst(100, 1000), worst(520, 90), worst(601, 0)):
         with pytest.raises(LimitExceededError) as caught:
             ledger.reserve_call(ledger.account, refused)
-        assert str(caught.value) == f"Cannot make another model call: {message}"
+        tokens = Usage(prompt_tokens=refused.prompt_tokens, completion_tokens=refused.least_reply)
+        least = f"${PRICE.cost(tokens):.6f}"
+        if limits.max_tokens:
+            least = f"{refused.prompt_tokens + refused.least_reply:,}"
+        told = f"Cannot make another model call: {message} is too little for one that may take "
+        assert str(caught.value) == told + least
         with pytest.raises(LimitExceededError):
             async with ledger.reserve(ledger.account, refused):
                 raise AssertionError
