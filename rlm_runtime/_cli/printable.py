@@ -21,6 +21,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub("", _ESCAPE_SEQUENCE.sub("", text))
 
 
+def reason(text: str) -> str:
+    """Give an error on one line, long enough to hold what went wrong behind model and endpoint."""
+    return one_line(text, 240)
+
+
 def one_line(text: str, width: int = 80) -> str:
     """Give the beginning of a text on one line."""
     # Cut first: a preview of 100 MB must cost nothing

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import anyio
 
-from rlm_runtime._cli.printable import one_line, printable
+from rlm_runtime._cli.printable import one_line, printable, reason
 from rlm_runtime._cli.stderr import tell
 from rlm_runtime._cli.tally import Tally, count, describe_spending
 from rlm_runtime._events import (
@@ -79,20 +79,36 @@ class NoProgress:
 class EventLines:
     """Writes a line for each event of note."""
 
+    def __init__(self) -> None:
+        self._last = ""
+        self._repeats = 0
+
     def show(self, event: Event) -> None:
         """Write the event's line, if it is of note."""
         if (line := describe_event(event)) is not None:
-            tell(line)
+            self._write(line)
 
     def note(self, line: str) -> None:
         """Write the line."""
-        tell(printable(line))
+        self._write(printable(line))
 
     async def animate(self) -> None:
         """Have nothing to do: lines do not change."""
 
     def clear(self) -> None:
-        """Have nothing to clear: lines stay."""
+        """Tell what was held back; lines stay."""
+        if self._repeats:
+            tell(f"(the last line came {count(self._repeats, 'more time')})")
+        self._repeats = 0
+
+    def _write(self, line: str) -> None:
+        """Write a line; of the same one over and over, as when a limit ends many calls, a count."""
+        if line == self._last:
+            self._repeats += 1
+            return
+        self.clear()
+        self._last = line
+        tell(line)
 
 
 class LiveLine:
@@ -158,23 +174,23 @@ def describe_event(event: Event) -> str | None:
         case NodeEnded(error=None):
             return f"node {event.node} ended: {event.stop_reason}"
         case NodeEnded(error=str(error)):
-            return f"node {event.node} ended: {event.stop_reason}: {one_line(error)}"
+            return f"node {event.node} ended: {event.stop_reason}: {reason(error)}"
         case ModelAttemptFailed(wait=float(wait)):
             return (
                 f"node {event.node}: call {event.call} attempt {event.attempt} failed:"
-                f" {one_line(event.error)}, again in {wait:.1f} s"
+                f" {reason(event.error)}, again in {wait:.1f} s"
             )
         case ModelFailed():
-            return f"node {event.node}: a model call failed: {one_line(event.error)}"
+            return f"node {event.node}: a model call failed: {reason(event.error)}"
         case WorstCaseExceeded():
             return (
                 f"rlm: warning: {printable(event.model)} counted {event.tokens:,} tokens where"
                 f" {event.allowed_tokens:,} were allowed; limits cannot hold it to less"
             )
         case ToolFailed():
-            return f"node {event.node}: a tool failed: {one_line(event.error)}"
+            return f"node {event.node}: a tool failed: {reason(event.error)}"
         case SandboxLost():
-            return f"node {event.node}: the sandbox is lost: {one_line(event.reason)}"
+            return f"node {event.node}: the sandbox is lost: {reason(event.reason)}"
         case HistoryTrimmed():
             return f"node {event.node}: {event.messages} older messages were left out"
         case TraceFailed():

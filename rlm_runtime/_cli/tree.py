@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rlm_runtime._cli.printable import one_line, printable
+from rlm_runtime._cli.printable import one_line, printable, reason
 from rlm_runtime._cli.tally import Tally, count
 from rlm_runtime._events import (
     CodeExecuted,
@@ -92,7 +92,7 @@ def _update(node: _Node, event: Event) -> None:
             node.calls += 1
         case ModelAttemptFailed():
             node.tokens += event.prompt_tokens + event.completion_tokens
-            failure = f"call {event.call} attempt {event.attempt} failed: {one_line(event.error)}"
+            failure = f"call {event.call} attempt {event.attempt} failed: {reason(event.error)}"
             node.failures[event.call] = failure
         case ModelReplied():
             node.tokens += event.prompt_tokens + event.completion_tokens
@@ -100,13 +100,13 @@ def _update(node: _Node, event: Event) -> None:
                 node.lines.append(f"{failure}; attempt {event.attempts} was answered")
         case ModelFailed():
             node.failures.pop(event.call, None)
-            node.lines.append(f"a model call failed: {one_line(event.error)}")
+            node.lines.append(f"a model call failed: {reason(event.error)}")
         case ToolCalled():
             node.tool_calls += 1
         case ToolReturned() | ToolFailed():
             _add_tool_line(node, event)
         case SandboxLost():
-            node.lines.append(f"the sandbox is lost: {one_line(event.reason)}")
+            node.lines.append(f"the sandbox is lost: {reason(event.reason)}")
         case CodeStarted():
             node.code = event.code
         case CodeExecuted():
@@ -123,7 +123,7 @@ def _add_tool_line(node: _Node, event: ToolReturned | ToolFailed) -> None:
         return
     line = f"tool {one_line(event.tool, 60)}: {event.seconds:.2f} s"
     if isinstance(event, ToolFailed):
-        line += f", failed: {one_line(event.error)}"
+        line += f", failed: {reason(event.error)}"
     node.lines.append(line)
 
 

@@ -73,6 +73,31 @@ def test_lines_tell_the_events_of_note(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+def test_a_line_that_comes_over_and_over_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = put_terminal(monkeypatch)
+    progress = EventLines()
+    for event in (*[failed(0, "max_calls is 3")] * 200, failed(1, "x"), failed(1, "x")):
+        progress.show(event)
+    progress.clear()
+    progress.clear()
+    assert stderr.getvalue().splitlines() == [
+        "node 0: a model call failed: max_calls is 3",
+        "(the last line came 199 more times)",
+        "node 1: a model call failed: x",
+        "(the last line came 1 more time)",
+    ]
+
+
+def test_a_line_holds_what_is_behind_model_and_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = put_terminal(monkeypatch)
+    error = (
+        "Cannot complete with 'anthropic/claude-sonnet-4-5' at https://gateway.example.org/llm/v1:"
+        " the endpoint answered 429 Too Many Requests: slow down"
+    )
+    EventLines().show(attempt_failed(0, 1, 1, wait=1.0, error=error))
+    assert stderr.getvalue() == f"node 0: call 1 attempt 1 failed: {error}, again in 1.0 s\n"
+
+
 async def test_live_line_moves_without_events_and_is_cleared_at_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
