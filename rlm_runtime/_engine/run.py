@@ -287,7 +287,7 @@ class Run:
             try:
                 answer = await node.answer()
             except BaseException as exc:
-                self._end_node(node, _stop_reason(exc), node.partial, _reason(exc))
+                self._end_node(node, self._why(exc), node.partial, _reason(exc))
                 raise
             self._end_node(node, "answered", node.given, None)
             return answer
@@ -331,6 +331,11 @@ class Run:
         if parent is None:
             return self.ledger.account
         return parent.account.child(self.limits.max_node_share)
+
+    def _why(self, exc: BaseException) -> StopReason:
+        """Tell why a node ended; when time is up, all that are open are cancelled."""
+        cancelled = isinstance(exc, anyio.get_cancelled_exc_class())
+        return "max_seconds" if cancelled and self._time.cancel_called else _stop_reason(exc)
 
     def _partial(self) -> object:
         return None if self._root is None else self._root.partial

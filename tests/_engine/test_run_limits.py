@@ -76,7 +76,7 @@ async def test_max_seconds_ends_the_run_with_what_it_has() -> None:
     (ended,) = played.of(RunEnded)
     assert (ended.stop_reason, ended.answer, ended.calls) == ("max_seconds", "half", 3)
     assert 0.3 <= ended.seconds < 1
-    assert [event.stop_reason for event in played.of(NodeEnded)] == ["interrupted"] * 2
+    assert [event.stop_reason for event in played.of(NodeEnded)] == ["max_seconds"] * 2
 
 
 async def test_an_answer_given_in_time_counts_though_the_end_comes_late() -> None:
