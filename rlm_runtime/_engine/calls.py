@@ -189,6 +189,10 @@ async def _ask(llm: LLM, messages: Sequence[Message], options: CallOptions) -> C
         kind = type(completion).__name__
         # A mistake in a user's own model, which another attempt would only repeat
         raise ModelError(f"Cannot use the reply of {llm.name!r}: it is a {kind}")
+    usage, price = completion.usage, llm.info.price
+    if usage.cost is None and price is not None:
+        # A user's own model may leave the reckoning to the price that it names
+        return replace(completion, usage=replace(usage, cost=price.cost(usage)))
     return completion
 
 

@@ -13,7 +13,7 @@ from rlm_runtime._events import ModelReplied, NodeEnded, NodeStarted, RunEnded
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
 from rlm_runtime._llm.scripted import ScriptedLLM
-from rlm_runtime._models import ModelInfo
+from rlm_runtime._models import ModelInfo, Price
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._types import Completion, Message, Usage
 from tests._engine.fakes import FakeSandboxes, asked, play, repl, script
@@ -146,6 +146,7 @@ class Priced:
 
     name = "priced"
     info = ModelInfo()
+    cost: float | None = 0.25
 
     async def complete(
         self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
@@ -159,7 +160,7 @@ class Priced:
             cached_tokens=40,
             completion_tokens=10,
             reasoning_tokens=5,
-            cost=0.25,
+            cost=self.cost,
         )
         return Completion(text=text, model="priced", usage=usage)
 
@@ -183,6 +184,14 @@ async def test_usage_is_the_sum_of_the_tree() -> None:
     )
     assert (played.of(RunEnded)[0].calls, played.of(RunEnded)[0].cost) == (3, 0.5)
     assert [event.cached_tokens for event in played.of(ModelReplied)] == [40, 40]
+
+
+async def test_a_reply_without_a_cost_costs_what_the_price_says() -> None:
+    model = Priced()
+    model.info, model.cost = ModelInfo(price=Price(prompt=1.0, completion=2.0)), None
+    played = await play(model, limits=Limits(max_depth=1, max_attempts=1, max_cost=1.0))
+    assert played.run.ledger.usage.cost == pytest.approx(0.00024)
+    assert [event.cost for event in played.of(ModelReplied)] == [pytest.approx(0.00012)] * 2
 
 
 async def test_a_run_that_failed_tells_what_it_spent() -> None:
