@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import anyio
 import click
 
-from rlm_runtime._cli.command import Command, is_debugging
+from rlm_runtime._cli.command import is_debugging
 from rlm_runtime._cli.execute import Outcome, Runner, execute
 from rlm_runtime._cli.limit_options import limit_options, make_limits
 from rlm_runtime._cli.model_options import ModelOptions, model_options, take_model_options
@@ -25,6 +25,7 @@ from rlm_runtime._cli.printable import printable
 from rlm_runtime._cli.progress import make_progress
 from rlm_runtime._cli.report import deliver, make_report
 from rlm_runtime._cli.schema import load_schema
+from rlm_runtime._cli.sections import SectionedCommand
 from rlm_runtime._cli.status import ExitStatus, describe_error
 from rlm_runtime._cli.stderr import tell
 from rlm_runtime._cli.tool_options import make_tools, tool_options
@@ -82,7 +83,7 @@ class _Settings:
         )
 
 
-@click.command("run", cls=Command)
+@click.command("run", cls=SectionedCommand)
 @click.argument("task", required=False)
 @click.option("-p", "--prompt", metavar="TEXT", help="The task itself, instead of a file.")
 @click.option(
@@ -93,7 +94,13 @@ class _Settings:
     metavar="PATH",
     help="A file, folder, quoted glob, or - for stdin; may be repeated.",
 )
-@click.option("-m", "--model", envvar="RLM_MODEL", help="The model, such as openai/gpt-5.")
+@click.option(
+    "-m",
+    "--model",
+    metavar="MODEL",
+    envvar="RLM_MODEL",
+    help="The model, as litellm or the endpoint names it, such as openai/gpt-5.",
+)
 @click.option(
     "--sub-model",
     "sub_models",
@@ -109,7 +116,12 @@ class _Settings:
     metavar="FILE",
     help="A JSON schema that the answer must follow.",
 )
-@click.option("--base-url", envvar="RLM_BASE_URL", help="An OpenAI-compatible endpoint.")
+@click.option(
+    "--base-url",
+    metavar="URL",
+    envvar="RLM_BASE_URL",
+    help="An OpenAI-compatible endpoint, such as http://localhost:11434/v1.",
+)
 @model_options
 @limit_options
 @tool_options
@@ -155,7 +167,7 @@ class _Settings:
     "--trace-dir",
     envvar="RLM_TRACE_DIR",
     type=click.Path(path_type=Path),
-    help="The folder that holds a folder for each run.",
+    help="The folder that holds a folder for each run.  [default: in the user's state folder]",
 )
 @click.option("--json", "as_json", envvar="RLM_JSON", is_flag=True, help="Print one JSON object.")
 @click.option(
@@ -181,9 +193,10 @@ def command(
 ) -> None:
     """Answer a question about a context of any size.
 
-    TASK is a text file, or - for stdin. Without -c the task is its own context. Every option
-    that has a variable RLM_<NAME> takes its value from there if it is not given; the API key is
-    in RLM_API_KEY, else in OPENAI_API_KEY, and for other providers in variables of their own.
+    TASK is a text file, or - for stdin. Without -c the task is its own context. Each option but
+    -p, -c and -o has a variable too, --max-calls RLM_MAX_CALLS and so on; the option wins. The
+    API key is in RLM_API_KEY, else in OPENAI_API_KEY, and for other providers in variables of
+    their own.
 
     Exit status: 0 answered, 1 answer not written or unexpected error, 2 usage, 10 input
     unreadable, 11 not configured, 20 model failed, 21 sandbox cannot start, 30 stopped by a

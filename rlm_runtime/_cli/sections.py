@@ -1,0 +1,49 @@
+"""The help of `rlm run`, whose options stand under headings."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import click
+
+from rlm_runtime._cli.command import Command
+from rlm_runtime._limits import Limits
+
+SECTIONS = {
+    "Task and context": ("prompt", "contexts", "mode", "direct_below_chars", "schema"),
+    "Models": (
+        "model",
+        "sub_models",
+        "base_url",
+        "aliases",
+        "prices",
+        "temperature",
+        "top_p",
+        "seed",
+        "reasoning_effort",
+        "max_completion_tokens",
+        "extra",
+        "prompts",
+    ),
+    "Limits": tuple(field.name for field in fields(Limits)),
+    "What the code may use": ("functions", "mcp_servers", "packages", "spare_sandboxes"),
+    "Output": ("as_json", "output", "trace_dir", "quiet"),
+}
+"""The parameters under each heading, in the order in which they are shown."""
+
+
+class SectionedCommand(Command):
+    """A command whose help has a heading for each section, and `Other options` for the rest."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options."""
+        rows: dict[str, tuple[str, str]] = {}
+        for param in self.get_params(ctx):
+            row = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if param.name is not None and row is not None:
+                rows[param.name] = row
+        named = {name for names in SECTIONS.values() for name in names}
+        rest = tuple(name for name in rows if name not in named)
+        for heading, names in {**SECTIONS, "Other options": rest}.items():
+            with formatter.section(heading):
+                formatter.write_dl([rows[name] for name in names if name in rows])

@@ -1,0 +1,31 @@
+"""The headings in the help of `rlm run`."""
+
+from __future__ import annotations
+
+import re
+
+import click
+import pytest
+
+from rlm_runtime._cli.run import command
+from rlm_runtime._cli.sections import SECTIONS
+
+OPTIONS = [param for param in command.params if isinstance(param, click.Option)]
+
+
+def test_each_option_stands_under_one_heading() -> None:
+    with click.Context(command, info_name="rlm run", max_content_width=100) as ctx:
+        shown = command.get_help(ctx)
+    headings = re.findall(r"^(\S.*):$", shown, re.MULTILINE)
+    assert headings == [*SECTIONS, "Other options"]
+    for option in OPTIONS:
+        assert len(re.findall(rf"^  (?:-\w, )?{option.opts[-1]}(?= |$)", shown, re.MULTILINE)) == 1
+    others = shown.partition("\nOther options:\n")[2]
+    assert re.findall(r"--[\w-]+", others) == ["--debug", "--help"]
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[-1])
+def test_each_option_has_the_variable_that_the_help_promises(option: click.Option) -> None:
+    name = option.opts[-1].removeprefix("--").replace("-", "_").upper()
+    expected = None if name in ("PROMPT", "CONTEXT", "OUTPUT") else f"RLM_{name}"
+    assert option.envvar == expected
