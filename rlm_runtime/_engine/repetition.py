@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -9,6 +10,7 @@ Verdict = Literal["new", "warn", "end"]
 """What to do about an iteration: nothing, tell the model, or end the node."""
 
 _WARN_AT = 3
+_CELL = re.compile(r"<cell \d+>")
 
 
 class Repetition:
@@ -20,7 +22,8 @@ class Repetition:
 
     def judge(self, blocks: Sequence[str], observation: str) -> Verdict:
         """Judge an iteration by those before it; white space in code makes no difference."""
-        this = (" ".join(" ".join(blocks).split()), observation)
+        # A traceback numbers the blocks, so the same error never reads the same
+        this = (" ".join(" ".join(blocks).split()), _CELL.sub("<cell>", observation))
         self._count = self._count + 1 if this == self._last else 1
         self._last = this
         if self._count < _WARN_AT:

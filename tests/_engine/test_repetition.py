@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from rlm_runtime import RLM, Limits
 from rlm_runtime._engine.repetition import Repetition
 from rlm_runtime._errors import LimitExceededError
 from rlm_runtime._events import NodeEnded
 from rlm_runtime._prompts import Prompts
+from rlm_runtime.testing import ScriptedLLM
 from tests._engine.fakes import play, repl
 
 pytestmark = pytest.mark.anyio
@@ -59,3 +61,13 @@ def test_the_guard_warns_once_and_then_ends() -> None:
     guard = Repetition()
     assert [guard.judge(["a  b"], "1") for _ in range(5)] == ["new", "new", "warn", "end", "end"]
     assert guard.judge(["a b"], "2") == "new"
+
+
+@pytest.mark.deno
+async def test_the_same_error_is_the_same_though_its_traceback_counts_the_blocks() -> None:
+    model = ScriptedLLM(lambda messages: repl("FINAL(nothing)"))
+    async with RLM(model, trace_dir=None, limits=Limits(max_iterations=8)) as rlm:
+        with pytest.raises(LimitExceededError) as caught:
+            await rlm.run("q")
+    assert caught.value.stop_reason == "repetition"
+    assert caught.value.usage is not None and caught.value.usage.calls == 4
