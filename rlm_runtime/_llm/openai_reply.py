@@ -97,7 +97,7 @@ class ReplyReader:
             reasoning=choice.reasoning,
             finish_reason=choice.finish_reason,
             seconds_to_first_token=first,
-            is_counted=is_counted(self._usage, text + choice.reasoning),
+            is_counted=is_counted(self._usage, choice.text + choice.reasoning),
         )
         if completion.is_filtered and not completion.text:
             raise self._errors.filtered()
