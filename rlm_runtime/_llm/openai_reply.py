@@ -35,6 +35,7 @@ class ReplyReader:
         self._choice = ChoiceReader()
         self._seen_choice = False
         self._usage: object = None
+        self._is_usage_final = False
         self._model: str | None = None
         self._accepted = False
         self.is_done = False
@@ -97,7 +98,8 @@ class ReplyReader:
             reasoning=choice.reasoning,
             finish_reason=choice.finish_reason,
             seconds_to_first_token=first,
-            is_counted=is_counted(self._usage, choice.text + choice.reasoning),
+            is_counted=self._is_usage_final
+            and is_counted(self._usage, choice.text + choice.reasoning),
         )
         if completion.is_filtered and not completion.text:
             raise self._errors.filtered()
@@ -152,7 +154,6 @@ class ReplyReader:
             # An error before the first piece is a refusal
             self._accepted = False
             raise self._errors.error_object(error)
-        self._usage = chunk.get("usage") or self._usage
         model = chunk.get("model")
         if isinstance(model, str) and model:
             self._model = model
@@ -160,6 +161,10 @@ class ReplyReader:
         if isinstance(choices, list) and choices and choices[0] is not None:
             self._seen_choice = True
             self._choice.take(choices[0])
+        if usage := chunk.get("usage"):
+            self._usage = usage
+            # Beside a piece in the middle it counts what came so far
+            self._is_usage_final = self.is_whole or not choices
 
 
 def _is_json(data: bytes) -> bool:

@@ -299,3 +299,8 @@ async def test_a_reply_says_whether_the_endpoint_counted_it() -> None:
     counted = HI + STOP + event({"choices": [], "usage": COUNTED}) + DONE
     assert (await complete(counted.encode())).is_counted
     assert not (await complete((HI + STOP + DONE).encode())).is_counted
+    beside_the_end = HI + event(chunk({}, "stop", usage=COUNTED)) + DONE
+    assert (await complete(beside_the_end.encode())).is_counted
+    # What counts the first piece alone says nothing of those that came after it
+    so_far = event(chunk({"content": "h"}, None, usage=COUNTED)) + HI + STOP
+    assert not (await complete(so_far.encode())).is_counted
