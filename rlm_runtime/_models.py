@@ -86,7 +86,7 @@ class Model:
     """As the provider names it, such as `low`."""
     max_completion_tokens: int | None = None
     """The most tokens that a reply may have, reasoning included."""
-    extra: Mapping[str, object] = field(default_factory=dict)
+    extra: Mapping[str, object] = field(default_factory=dict, repr=False)
     """Further members of the request's body, as the provider names them."""
     price: Price | None = None
     """Where the price table does not know it, or knows it wrong."""

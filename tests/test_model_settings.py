@@ -22,3 +22,8 @@ def test_a_price_that_no_limit_could_rest_on_is_refused(name: str, rate: float) 
 def test_a_size_of_nothing_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=f"Cannot set {name} of 'm' to 0"):
         Model("m", **{name: 0})  # type: ignore[arg-type]  # its other settings are not given
+
+
+def test_what_may_hold_a_key_is_not_shown() -> None:
+    model = Model("m", api_key="sk-secret", extra={"aws_secret_access_key": "sk-secret"})
+    assert "sk-secret" not in repr(model)

@@ -301,7 +301,12 @@ def _cap_name(litellm: ModuleType, model: str) -> str:
 
 
 def _secrets(model: Model) -> list[str]:
-    """Give all that must not be told: litellm takes keys from anywhere in the environment."""
-    values = [value for name, value in os.environ.items() if _SECRET_NAME.search(name.upper())]
+    """Give all that must not be told: litellm takes keys from the environment and from extras."""
+    given = {**os.environ, **model.extra}
+    values = [
+        value
+        for name, value in given.items()
+        if isinstance(value, str) and _SECRET_NAME.search(name.upper())
+    ]
     known = {value for value in (*values, model.api_key or "") if len(value) >= _LEAST_SECRET}
     return sorted(known, key=len, reverse=True)

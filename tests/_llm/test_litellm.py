@@ -141,6 +141,19 @@ async def test_a_key_of_the_environment_is_never_told(monkeypatch: pytest.Monkey
             assert KEY not in "".join(traceback.format_exception(caught.value))
 
 
+async def test_a_key_among_the_extras_is_never_told() -> None:
+    def policy(messages: Sequence[Message]) -> str:
+        raise Fault(status=401, message=f"the key {KEY} is wrong")
+
+    async with open_loopback_server(policy) as server, open_litellm() as litellm:
+        for route in ROUTES[1:]:
+            extra = {"api_key": KEY}
+            model = litellm.model(Model(route, base_url=server.base_url, extra=extra))
+            with pytest.raises(ModelError, match=r"the key \[key\] is wrong") as caught:
+                await model.complete(MESSAGES)
+            assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
 @contextmanager
 def serve(server: AbstractAsyncContextManager[_S]) -> Iterator[_S]:
     """Serve on an event loop of another thread, so that this one has the client's tasks only."""
