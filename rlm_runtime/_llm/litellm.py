@@ -26,7 +26,7 @@ from rlm_runtime._llm.caching import cached_messages, style_of
 from rlm_runtime._llm.litellm_errors import LiteLLMErrors
 from rlm_runtime._llm.litellm_load import Clients, load_litellm
 from rlm_runtime._llm.litellm_reply import LiteLLMReply
-from rlm_runtime._llm.openai_errors import ModelErrors
+from rlm_runtime._llm.openai_errors import GATEWAY_TIMEOUTS, ModelErrors
 from rlm_runtime._llm.openai_request import CAPS, cap
 from rlm_runtime._llm.structured import response_format
 from rlm_runtime._models import Model, ModelInfo
@@ -165,7 +165,8 @@ class _LiteLLMModel:
             )
             error = errors.map(exc)
             # One that stalled has the request, and may go on with it
-            if call.is_accepted or call.stalled is not None:
+            stalled = call.stalled is not None or error.status in GATEWAY_TIMEOUTS
+            if call.is_accepted or stalled:
                 error.spent = reply.spent()
             # The text of a foreign error may hold a key
             raise error from None

@@ -15,7 +15,7 @@ import httpx
 from rlm_runtime._errors import ConfigError, ModelError
 from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._llm.openai_clients import Bounds, Clients, open_clients
-from rlm_runtime._llm.openai_errors import ModelErrors
+from rlm_runtime._llm.openai_errors import GATEWAY_TIMEOUTS, ModelErrors
 from rlm_runtime._llm.openai_reply import ReplyReader
 from rlm_runtime._llm.openai_request import RequestEncoder
 from rlm_runtime._models import Model, ModelInfo
@@ -180,6 +180,8 @@ class _OpenAIModel:
             async with client.stream("POST", self._url, content=body) as response:
                 if not response.is_success:
                     watch.scope.deadline = math.inf
+                    if response.status_code in GATEWAY_TIMEOUTS:
+                        reader.accept()
                     said = await _read_error_body(response)
                     raise self._errors.status(response.status_code, response.headers, said)
                 if response.headers.get("content-type", "").startswith(_EVENT_STREAM):

@@ -19,6 +19,9 @@ from rlm_runtime._errors import (
 )
 from rlm_runtime._llm.reasons import find_reason, read_retry_after
 
+GATEWAY_TIMEOUTS = (504, 524)
+"""A gateway stopped waiting for what has the request, and may go on with it."""
+
 _MESSAGE_CHARS = 300
 _decode = json.JSONDecoder().decode
 

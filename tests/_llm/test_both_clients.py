@@ -316,3 +316,12 @@ async def test_more_replies_than_one_are_not_asked_for(client: str) -> None:
     with pytest.raises(ConfigError, match="'n'"):
         async with open_client(client, "http://127.0.0.1:9/v1", model=Model("m", extra={"n": 5})):
             pass
+
+
+@pytest.mark.parametrize(("status", "calls"), [(504, 1), (524, 1), (503, 0)])
+async def test_a_gateway_that_stopped_waiting_is_charged(
+    client: str, status: int, calls: int
+) -> None:
+    error, _ = await fail(client, Fault(status=status))
+    assert type(error) is ModelUnavailableError
+    assert (error.spent.calls, error.spent.prompt_tokens) == (calls, 4 * calls)
