@@ -317,6 +317,9 @@ class Node:
         self._observe([*self._results, result])
 
     def _guard_against_repetition(self, reading: Reading) -> None:
+        if self._results[-1].pending:
+            # Waiting for what was started is no going round in circles
+            return
         seen = observe(self._results, self._tree.limits.max_observation_chars)
         match self._repetition.judge(reading.blocks, seen):
             case "warn":

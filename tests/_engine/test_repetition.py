@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import anyio
 import pytest
 
-from rlm_runtime import RLM, Limits
+from rlm_runtime import RLM
 from rlm_runtime._engine.repetition import Repetition
 from rlm_runtime._errors import LimitExceededError
 from rlm_runtime._events import NodeEnded
+from rlm_runtime._limits import Limits
+from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
+from rlm_runtime._models import ModelInfo
 from rlm_runtime._prompts import Prompts
+from rlm_runtime._types import Completion, Message
 from rlm_runtime.testing import ScriptedLLM
 from tests._engine.fakes import play, repl
 
@@ -17,6 +24,19 @@ pytestmark = pytest.mark.anyio
 NOTICE = Prompts.load().repetition()
 SAME = repl("print(7)")
 END = repl("await FINAL('done')")
+
+
+class WaitingLLM:
+    """Never replies."""
+
+    name = "waiting"
+    info = ModelInfo()
+
+    async def complete(
+        self, messages: Sequence[Message], options: CallOptions = NO_OPTIONS
+    ) -> Completion:
+        await anyio.sleep_forever()
+        raise AssertionError
 
 
 async def test_a_node_that_repeats_itself_is_told_after_the_third_time() -> None:
@@ -54,6 +74,14 @@ async def test_other_code_with_the_same_output_is_work() -> None:
 
 async def test_something_else_in_between_begins_the_count_anew() -> None:
     played = await play({"root": [*[SAME] * 3, repl("x = 1"), *[SAME] * 2, END]})
+    assert played.answer == "done"
+
+
+async def test_looking_whether_a_sub_call_has_ended_is_no_repetition() -> None:
+    begin = repl("import asyncio\ncall = llm_query('Take your time')")
+    look = repl("await asyncio.sleep(0)\nprint(call.done())")
+    replies = {"root": [begin, *[look] * 6, END]}
+    played = await play(replies, sub_model=WaitingLLM(), limits=Limits(max_depth=1))
     assert played.answer == "done"
 
 
