@@ -79,7 +79,8 @@ class Connection:
             await self._settled.wait()
         if self._client is None:
             reason = self._problem or f"it was not ready within {_START_SECONDS:g} s"
-            said = self._stderr.decode("utf-8", "replace").strip()[-500:]
+            # Cut last: what is left of a secret that was cut would not be found
+            said = self._without_secrets(self._stderr.decode("utf-8", "replace")).strip()[-500:]
             words = f" ({said})" if said else ""
             raise ConfigError(f"Cannot use MCP server {self._server.label!r}: {reason}{words}")
 
@@ -123,13 +124,15 @@ class Connection:
         """Say what went wrong, without what is secret in the settings of the server."""
         while isinstance(exc, BaseExceptionGroup):
             exc = exc.exceptions[0]
-        text = f"{type(exc).__name__}: {exc}"
+        return self._without_secrets(f"{type(exc).__name__}: {exc}")[:_MAX_REASON_CHARS]
+
+    def _without_secrets(self, text: str) -> str:
         server = self._server
         secrets = [server.url or "", *(server.headers or {}).values(), *(server.env or {}).values()]
         for secret in secrets:
             if len(secret) >= _SECRET_CHARS:
                 text = text.replace(secret, "…")
-        return text[:_MAX_REASON_CHARS]
+        return text
 
 
 class ServerTool:

@@ -75,7 +75,7 @@ if __name__ == "__main__":
     if "stubborn" in asked:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "fails" in asked:
-        sys.exit("cannot find its settings")
+        sys.exit(f"cannot find its settings for {os.environ.get('TOKEN')}")
     if "hangs" in asked:
         time.sleep(600)
     if port == "0":
