@@ -19,6 +19,10 @@ _OPENING = re.compile(r"[\[{]")
 _MOST_TRIES = 100
 _MOST_FENCES = 20
 _MISSING = object()
+# A list of whole numbers inside of a sentence is a reference, unless words lead up to it
+_REFERENCE = re.compile(r"\[\s*\d+(?:\s*,\s*\d+)*\s*\]")
+_LEADS_UP = re.compile(r"(?:^|\n|[:=]|\b(?:is|are|be|answer|return|list))[ \t*`]*$")
+_LEAD_CHARS = 20
 
 
 def without_thoughts(text: str) -> str:
@@ -89,10 +93,17 @@ def _last_value(text: str) -> object:
     at = tries = 0
     while tries < _MOST_TRIES and (found := _OPENING.search(text, at)):
         try:
-            last, at = _DECODER.raw_decode(text, found.start())
+            value, at = _DECODER.raw_decode(text, found.start())
         except (ValueError, RecursionError):
             tries, at = tries + 1, found.end()
+        else:
+            last = last if _is_reference(text, found.start()) else value
     return last
+
+
+def _is_reference(text: str, start: int) -> bool:
+    before = text[max(0, start - _LEAD_CHARS) : start]
+    return _REFERENCE.match(text, start) is not None and _LEADS_UP.search(before) is None
 
 
 def _refuse_constant(name: str) -> object:

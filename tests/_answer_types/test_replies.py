@@ -38,6 +38,28 @@ def test_a_list_is_read_however_it_is_wrapped_up(reply: str) -> None:
     assert read_answer(STRINGS, reply, wrapped=True) == ["a", "b"]
 
 
+NUMBERS = answer_type_of({"type": "array", "items": {"type": "integer"}})
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "There are none, as the text says [2].",
+        "The flood comes twice [1, 3], but no year is given; see also [ 4 ]",
+    ],
+)
+def test_a_reference_in_a_sentence_is_no_list(reply: str) -> None:
+    with pytest.raises(AnswerMismatchError, match="there is no JSON"):
+        read_answer(NUMBERS, reply, wrapped=False)
+
+
+@pytest.mark.parametrize(
+    "reply", ["The years are [1, 2].", "Years: **[1, 2]**", "So:\n[1, 2]\nSee [3].", "[1, 2] fit."]
+)
+def test_a_list_of_numbers_that_words_lead_up_to_is_one(reply: str) -> None:
+    assert read_answer(NUMBERS, reply, wrapped=False) == [1, 2]
+
+
 def test_nothing_is_unwrapped_that_was_not_asked_for_wrapped() -> None:
     with pytest.raises(AnswerMismatchError, match="must be array, found a dict"):
         read_answer(STRINGS, '{"answer": ["a"]}', wrapped=False)
