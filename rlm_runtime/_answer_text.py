@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import warnings
 
+_PROGRAM_CHARS = 20_000
+
 
 def canonical_call(source: str) -> str | None:
     """Rebuild a call of FINAL or FINAL_VAR from its syntax tree, if `source` is just that.
@@ -28,6 +30,18 @@ def canonical_call(source: str) -> str | None:
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         return None
     return None
+
+
+def is_program(text: str) -> bool:
+    """Tell whether a text is Python that does more than to name and to call; no long one is."""
+    if len(text) > _PROGRAM_CHARS:
+        return False
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            body = ast.parse(text).body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return not all(isinstance(one, ast.Expr) for one in body)
 
 
 def _check_literal(value: ast.expr) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rlm_runtime._answer_text import canonical_call
+from rlm_runtime._answer_text import canonical_call, is_program
 from rlm_runtime._channels import read_channels
 from rlm_runtime._fences import THOUGHT, Fence, Python, dedent, indent_of, opening_fence
 from rlm_runtime._tool_calls import OPENING, read_json_call, read_tool_call
@@ -110,7 +110,8 @@ class _Reader:
             code = repl
         blocks = tuple(one for _, one in code)
         final = None
-        if self._calls and not blocks:
+        # Where FINAL ends code that has no fence, it was meant to run after that code
+        if self._calls and not blocks and not is_program("\n".join(self._prose)):
             place, final = self._calls[0]
             del self._prose[place]
         prose = "\n".join(self._prose).strip()

@@ -13,8 +13,8 @@ import warnings
 from dataclasses import dataclass
 
 OPENING = re.compile(
-    r"<tool_call>|<\|tool_call\|>|<function=[\w.:-]{1,64}>|<(?:\w{1,16}:)?function_calls>"
-    r'|<minimax:tool_call>|<(?:\w{1,16}:)?invoke name="[\w.:-]{1,64}">|\[TOOL_CALLS\]'
+    r"<tool_call>|<\|tool_call\|>|<function=[\w.:-]{1,64}>|<(?:\w{1,16}:|｜DSML｜)?function_calls>"
+    r'|<minimax:tool_call>|<(?:\w{1,16}:|｜DSML｜)?invoke name="[\w.:-]{1,64}">|\[TOOL_CALLS\]'
     r"|<\|python_tag\|>|<\|tool_calls_section_begin\|>|<\|tool_call_begin\|>"
     r"|<｜tool▁calls▁begin｜>|<｜tool▁call▁begin｜>"
 )
@@ -22,11 +22,11 @@ OPENING = re.compile(
 
 _JSON_START = re.compile(r"((?:[^{\[]|\[ARGS\]){0,200}?)(?=\{|\[(?!ARGS\]))")
 _PARAMETER = re.compile(
-    r'<(?:\w{1,16}:)?parameter(?:=| name=")(\w{1,64})"?>'
+    r'<(?:\w{1,16}:|｜DSML｜)?parameter(?:=| name=")(\w{1,64})"?(?: [a-z]{1,16}="\w{0,16}")?>'
     r"|<arg_key>(\w{1,64})</arg_key>\s*<arg_value>"
 )
-_PARAMETER_END = re.compile(r"</(?:(?:\w{1,16}:)?parameter|arg_value)>")
-_TRAILING = re.compile(r"(?:\s|`{3}|</[\w:]{1,40}>|<[|｜][^|｜<>\n]{1,60}[|｜]>)*+")
+_PARAMETER_END = re.compile(r"</(?:(?:\w{1,16}:|｜DSML｜)?parameter|arg_value)>")
+_TRAILING = re.compile(r"(?:\s|`{3}|</[\w:｜]{1,40}>|<[|｜][^|｜<>\n]{1,60}[|｜]>)*+")
 _CODE_END = re.compile(r"<\|(?:eom_id|eot_id|call|end|im_end)\|>")
 _WORD = re.compile(r"[A-Za-z_][\w.]{0,63}")
 

@@ -187,6 +187,16 @@ TOOL_CALLS: dict[str, Row] = {
         "</invoke>\n</function_calls>",
         "x = 1",
     ),
+    "DeepSeek in DSML": _runs(
+        '<｜DSML｜function_calls>\n<｜DSML｜invoke name="python">\n'
+        '<｜DSML｜parameter name="code" string="true">x = 1</｜DSML｜parameter>\n'
+        "</｜DSML｜invoke>\n</｜DSML｜function_calls>",
+        "x = 1",
+    ),
+    "Claude's parameter with a type": _runs(
+        '<invoke name="python"><parameter name="code" type="string">x = 1</parameter></invoke>',
+        "x = 1",
+    ),
     "gpt-oss, by JSON": _runs(
         "<|channel|>analysis<|message|>I look.<|end|><|start|>assistant<|channel|>commentary"
         f" to=functions.python <|constrain|>json<|message|>{_JSON_LOOK}<|call|>",
@@ -240,6 +250,9 @@ NO_CODE: dict[str, Row] = {
     "FINAL in inline code": _reminds("`FINAL(42)`", "no_code"),
     "a block in a quote": _reminds(f"> ```repl\n> {_LOOK}\n> ```", "no_code"),
     "code in one line": _reminds(f"```repl {_LOOK}```", "no_code"),
+    "code without a fence, and FINAL in it": _reminds(
+        "total = context.count('a')\nprint(total)\nFINAL('total')", "no_code"
+    ),
     "an empty block": _reminds("```repl\n```", "empty"),
     "nothing": _reminds("", "empty"),
     "white space": _reminds(" \n\n\t", "empty"),
@@ -250,6 +263,7 @@ NO_CODE: dict[str, Row] = {
 
 FINALS: dict[str, Row] = {
     "a literal": _runs("I know it.\nFINAL(42)", "FINAL(42)"),
+    "after a word that Python could read": _runs("Done\nFINAL(42)", "FINAL(42)"),
     "before the end of a turn": _runs("FINAL(42)<|im_end|>", "FINAL(42)"),
     "after thoughts": _runs("<thinking>FINAL(1)?</thinking>\nFINAL('b')", "FINAL('b')"),
     "in a channel": _runs("<|channel|>final<|message|>FINAL(42)<|return|>", "FINAL(42)"),
