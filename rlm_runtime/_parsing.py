@@ -29,8 +29,8 @@ _END_TOKENS = (
 _CALL = re.compile(r"FINAL(?:_VAR)?\(")
 # What the other side says: a model that writes it has made up what its code would give
 _OTHER_SIDE = re.compile(
-    r"[ \t]*+(?:Output of reply \d+ of \d+:|Observation:|<(?:tool_response|function_results)>"
-    r"|<\|im_start\|>user\b|<\|start_header_id\|>user\b)"
+    r"[ \t*_#]*+(?:Output of reply \d+ of \d+:|Observation:|(?:Expected )?[Oo]utput:[ \t*_]*+$"
+    r"|<(?:tool_response|function_results)>)|.*<\|(?:im_start|start_header_id)\|>user\b"
 )
 _OUTPUT = ("output", "tool_output", "stdout")
 # Running Python's parser once takes as long as reading so many characters

@@ -53,6 +53,15 @@ CODE: dict[str, Row] = {
     "ReAct's made-up observation": _runs(
         f"Code:\n```py\n{_LOOK}\n```\nObservation: 9\nCode:\n```py\nfinal_answer(9)\n```", _LOOK
     ),
+    "made-up output under a heading": _runs(
+        f"```repl\n{_LOOK}\n```\n**Output:**\n```\n9\n```\n```repl\nFINAL(9)\n```", _LOOK
+    ),
+    "a bold observation": _runs(
+        f"```repl\n{_LOOK}\n```\n**Observation:** 9\n```repl\nFINAL(9)\n```", _LOOK
+    ),
+    "a made-up message of the user": _runs(
+        f"```repl\n{_LOOK}\n```\nSo.<|im_end|><|im_start|>user\n9\n```repl\nFINAL(9)\n```", _LOOK
+    ),
     "a made-up reply to a tool call": _runs(
         f'<tool_call>{{"name": "python", "arguments": {_JSON_LOOK}}}</tool_call>\n'
         "<tool_response>\n9\n</tool_response>\n```python\nFINAL(9)\n```",
