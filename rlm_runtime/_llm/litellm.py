@@ -19,15 +19,15 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from rlm_runtime._errors import ConfigError, ModelError
+from rlm_runtime._errors import ModelError
 from rlm_runtime._groups import unwrapped
 from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._llm.caching import cached_messages, style_of
+from rlm_runtime._llm.extras import join_settings, take_caps
 from rlm_runtime._llm.litellm_errors import LiteLLMErrors
 from rlm_runtime._llm.litellm_load import Clients, load_litellm
 from rlm_runtime._llm.litellm_reply import LiteLLMReply
 from rlm_runtime._llm.openai_errors import GATEWAY_TIMEOUTS, ModelErrors
-from rlm_runtime._llm.openai_request import CAPS, cap
 from rlm_runtime._llm.structured import response_format
 from rlm_runtime._models import Model, ModelInfo
 from rlm_runtime._types import Completion, Message
@@ -35,8 +35,11 @@ from rlm_runtime._types import Completion, Message
 _AFTER_DONE_SECONDS = 2.0
 _CLOSE_SECONDS = 2.0
 _MAX_REPLY_CHARS = 64 * 1024 * 1024
-# Several choices would be paid for but never read, and other models have other prices
-_RESERVED = frozenset({"model", "messages", "n", "stream", "stream_options", "fallbacks"})
+# What `Model` has a field for, and what would take attempts, prices and time out of our hands
+_OURS = (
+    *("api_base", "api_key", "base_url", "caching", "drop_params", "fallbacks", "max_retries"),
+    *("no-log", "num_retries", "timeout"),
+)
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL")
 _LEAST_SECRET = 8
 
@@ -96,11 +99,6 @@ class LiteLLM:
             ConfigError: Its settings would replace what the runtime sends.
         """
         model = Model(model) if isinstance(model, str) else model
-        if taken := sorted(_RESERVED & model.extra.keys()):
-            raise ConfigError(f"Cannot set {taken[0]!r} of {model.name!r}: the runtime does that")
-        for name in CAPS:
-            if name in model.extra:
-                cap(model.extra[name])
         return _LiteLLMModel(self, model, info or ModelInfo())
 
     async def load_early(self) -> None:
@@ -123,6 +121,8 @@ class _LiteLLMModel:
         self._owner = owner
         self._model = model
         self._info = info
+        self._settings = join_settings(model, ours=_OURS)
+        self._caps = [model.max_completion_tokens, *take_caps(self._settings).values()]
         self._errors = ModelErrors(
             model=model.name, url=model.base_url or self._provider, api_key=model.api_key
         )
@@ -176,17 +176,13 @@ class _LiteLLMModel:
     ) -> dict[str, object]:
         model = self._model
         request: dict[str, object] = {
-            **model.extra,
+            **self._settings,
             "model": model.name,
             "messages": cached_messages(_sendable(messages), style_of(model.name, None)),
             "stream": True,
             "stream_options": {"include_usage": True},
             "api_base": model.base_url,
             "api_key": model.api_key,
-            "temperature": model.temperature,
-            "top_p": model.top_p,
-            "seed": model.seed,
-            "reasoning_effort": model.reasoning_effort,
             "timeout": self._owner.timeouts,
             "num_retries": 0,
             "max_retries": 0,
@@ -194,15 +190,9 @@ class _LiteLLMModel:
             "caching": False,
             "no-log": True,
         }
-        # Beside another name of it, a cap of ours might be passed over
-        extra = {name: request.pop(name) for name in CAPS if name in request}
-        given = (
-            model.max_completion_tokens,
-            options.max_completion_tokens,
-            *map(cap, extra.values()),
-        )
-        if caps := [tokens for tokens in given if tokens is not None]:
-            request[next(iter(extra), None) or _cap_name(litellm, model.name)] = min(caps)
+        caps = [cap for cap in (*self._caps, options.max_completion_tokens) if cap is not None]
+        if caps:
+            request[_cap_name(litellm, model.name)] = min(caps)
         if options.schema is not None and self._info.structured_output:
             request["response_format"] = response_format(options.schema)
         if options.cache_key is not None and self._provider in ("openai", "azure"):

@@ -8,15 +8,11 @@ from collections.abc import Sequence
 from rlm_runtime._errors import ConfigError
 from rlm_runtime._llm.base import CallOptions
 from rlm_runtime._llm.caching import cached_messages, style_of
+from rlm_runtime._llm.extras import CAPS, join_settings, take_caps
 from rlm_runtime._llm.structured import response_format
 from rlm_runtime._models import Model, ModelInfo
 from rlm_runtime._types import Message
 
-# What they hold is ours to say, and several choices would be paid for but never read
-_OURS = ("messages", "model", "n", "stream", "stream_options")
-# OpenAI's reasoning models know the first alone; Ollama and LM Studio the second alone; vLLM,
-# llama.cpp and OpenRouter both
-CAPS = ("max_completion_tokens", "max_tokens")
 _OPENAI = "api.openai.com"
 _AZURE = ".openai.azure.com"
 _OPENROUTER = "openrouter.ai"
@@ -34,11 +30,13 @@ class RequestEncoder:
         self._takes_cache_key = host == _OPENAI or host.endswith("." + _OPENAI)
         self._cache_style = style_of(model.name, host)
         self._settings = _settings(model, host)
-        caps = {name: self._settings.pop(name) for name in CAPS if name in self._settings}
+        caps = take_caps(self._settings)
+        # OpenAI's reasoning models know the first alone; Ollama and LM Studio the second alone;
+        # vLLM, llama.cpp and OpenRouter both
         takes_first = self._takes_cache_key or host.endswith(_AZURE)
         # An endpoint of another kind can be told by `extra` which of the names it takes
         self._cap_name = next(iter(caps), CAPS[0] if takes_first else CAPS[1])
-        self._caps = [model.max_completion_tokens, *map(cap, caps.values())]
+        self._caps = [model.max_completion_tokens, *caps.values()]
         self._check(model)
 
     def encode(self, messages: Sequence[Message], options: CallOptions) -> bytes:
@@ -71,29 +69,6 @@ class RequestEncoder:
 
 
 def _settings(model: Model, host: str) -> dict[str, object]:
-    ours = sorted(set(model.extra) & set(_OURS))
-    if ours:
-        raise ConfigError(f"Cannot send {ours[0]!r} as an extra of model {model.name!r}: it is set")
-    settings: dict[str, object] = {
-        "model": model.name,
-        "temperature": model.temperature,
-        "top_p": model.top_p,
-        "seed": model.seed,
-        "reasoning_effort": model.reasoning_effort,
-        # Asks for the cost
-        "usage": {"include": True} if host == _OPENROUTER else None,
-    }
-    return {name: value for name, value in settings.items() if value is not None} | dict(
-        model.extra
-    )
-
-
-def cap(value: object) -> int:
-    """Read a cap on a reply that an extra gives.
-
-    Raises:
-        ConfigError: It is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"Cannot limit a reply to {value!r} tokens: it must be 1 or more")
-    return value
+    # Asks for the cost
+    usage = {"usage": {"include": True}} if host == _OPENROUTER else {}
+    return {"model": model.name, **usage, **join_settings(model)}

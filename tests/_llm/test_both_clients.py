@@ -160,6 +160,20 @@ async def test_settings_and_options_are_sent(client: str) -> None:
     ]
 
 
+async def test_an_extra_may_be_a_setting_and_a_cap_is_never_raised_by_one(client: str) -> None:
+    settings = Model("m", temperature=0.25, extra={"top_p": 0.5, "max_tokens": 900})
+    for asked, sent in ((700, 700), (5000, 900), (None, 900)):
+        async with (
+            open_loopback_server(lambda _: "{}") as server,
+            open_client(client, server.base_url, model=settings) as model,
+        ):
+            await model.complete(MESSAGES, CallOptions(max_completion_tokens=asked))
+            body = server.requests[0].body
+        assert (body["temperature"], body["top_p"]) == (0.25, 0.5)
+        caps = {body[name] for name in ("max_tokens", "max_completion_tokens") if name in body}
+        assert caps == {sent}
+
+
 async def test_a_schema_is_sent_where_the_model_takes_it(client: str) -> None:
     schema = {
         "type": "object",

@@ -117,8 +117,9 @@ async def test_a_cache_key_goes_only_where_it_is_known() -> None:
 
 async def test_settings_that_are_the_runtimes_own_are_refused() -> None:
     async with open_litellm() as litellm:
-        with pytest.raises(ConfigError, match="Cannot set 'stream' of 'x/y'"):
-            litellm.model(Model("x/y", extra={"stream": False}))
+        for name in ("stream", "n", "api_key", "num_retries", "timeout"):
+            with pytest.raises(ConfigError, match=f"Cannot send '{name}' as an extra of model"):
+                litellm.model(Model("x/y", extra={name: 2}))
 
 
 async def test_a_provider_that_litellm_does_not_know_is_told() -> None:
@@ -147,8 +148,9 @@ async def test_a_key_among_the_extras_is_never_told() -> None:
 
     async with open_loopback_server(policy) as server, open_litellm() as litellm:
         for route in ROUTES[1:]:
-            extra = {"api_key": KEY}
-            model = litellm.model(Model(route, base_url=server.base_url, extra=extra))
+            extra = {"aws_secret_access_key": KEY}
+            asked = Model(route, base_url=server.base_url, api_key="another", extra=extra)
+            model = litellm.model(asked)
             with pytest.raises(ModelError, match=r"the key \[key\] is wrong") as caught:
                 await model.complete(MESSAGES)
             assert KEY not in "".join(traceback.format_exception(caught.value))
