@@ -140,6 +140,8 @@ class ModelReplied(Event):
     """Of the last attempt; the others tell their own."""
     seconds_to_first_token: float | None
     attempts: int = 1
+    model: str = ""
+    """The model's name as the endpoint gives it."""
     kind: Literal["model_replied"] = "model_replied"
 
 

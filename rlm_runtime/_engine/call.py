@@ -59,6 +59,7 @@ class Call:
             seconds=seconds,
             seconds_to_first_token=completion.seconds_to_first_token,
             attempts=self.attempts,
+            model=completion.model,
         )
 
     def exceeded(self, usage: Usage, completion_tokens: int) -> WorstCaseExceeded:

@@ -90,6 +90,7 @@ async def test_a_call_goes_on_until_there_is_a_reply() -> None:
     assert (first.error, first.status, first.wait) == ("Slow down", 429, 0.01)
     assert (second.attempt, second.status, second.wait) == (2, None, 0.02)
     assert isinstance(replied, ModelReplied) and (replied.call, replied.attempts) == (0, 3)
+    assert replied.model == "failing"
 
 
 async def test_what_failed_attempts_used_is_counted_and_the_call_is_one() -> None:
