@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import anyio
 import click
@@ -51,6 +51,7 @@ class _Settings:
     models: ModelOptions
     limits: Limits
     tools: list[Any]
+    child_tools: Literal["same", "none"]
     mode: AskedMode
     direct_below_chars: int
     packages: tuple[str, ...]
@@ -72,6 +73,7 @@ class _Settings:
             base_url=self.base_url,
             limits=self.limits,
             tools=self.tools,
+            child_tools=self.child_tools,
             mode=self.mode,
             direct_below_chars=self.direct_below_chars,
             packages=self.packages,
@@ -254,6 +256,7 @@ def _make_settings(
     models: ModelOptions,
     mcp_servers: tuple[str, ...],
     functions: tuple[str, ...],
+    child_tools: Literal["same", "none"],
     mode: AskedMode,
     direct_below_chars: int,
     packages: tuple[str, ...],
@@ -273,6 +276,7 @@ def _make_settings(
         models=models,
         limits=checked_limits,
         tools=make_tools(mcp_servers, functions),
+        child_tools=child_tools,
         mode=mode,
         direct_below_chars=direct_below_chars,
         packages=packages,

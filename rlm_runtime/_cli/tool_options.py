@@ -29,6 +29,14 @@ def tool_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options for tools."""
     for option in (
         click.option(
+            "--child-tools",
+            envvar="RLM_CHILD_TOOLS",
+            type=click.Choice(["same", "none"]),
+            default="same",
+            show_default=True,
+            help="The tools of child nodes: those of the root, or none.",
+        ),
+        click.option(
             "--mcp",
             "mcp_servers",
             type=_Line(),

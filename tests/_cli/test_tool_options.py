@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from rlm_runtime._cli.model_options import _NAMES, take_model_options
+from rlm_runtime._cli.run import _make_settings
 from rlm_runtime._cli.tool_options import make_tools, tool_options
 from rlm_runtime._errors import ConfigError
+from rlm_runtime._rlm import RLM
 
 
 def parse(*words: str, **variables: str) -> dict[str, Any]:
@@ -29,16 +33,20 @@ def parse(*words: str, **variables: str) -> dict[str, Any]:
 
 
 def test_options_may_be_repeated_and_a_variable_holds_one_a_line() -> None:
-    assert parse() == {"mcp_servers": (), "functions": ()}
+    assert parse() == {"mcp_servers": (), "functions": (), "child_tools": "same"}
     assert parse("--mcp", "a b", "--mcp", "c", "--tools", "m:f") == {
         "mcp_servers": ("a b", "c"),
         "functions": ("m:f",),
+        "child_tools": "same",
     }
     variables = {"RLM_MCP": "npx -y server\n\n http://host/mcp \n", "RLM_TOOLS": "m:f"}
     assert parse(**variables) == {
         "mcp_servers": ("npx -y server", "http://host/mcp"),
         "functions": ("m:f",),
+        "child_tools": "same",
     }
+    assert parse("--child-tools", "none") == parse(RLM_CHILD_TOOLS="none")
+    assert parse("--child-tools", "none")["child_tools"] == "none"
 
 
 @pytest.mark.parametrize(
@@ -90,3 +98,27 @@ def test_what_cannot_be_read_is_a_config_error(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         make_tools(mcp_servers, functions)
+
+
+def test_the_tools_of_children_are_told_to_the_run() -> None:
+    choices: tuple[Literal["same"], Literal["none"]] = ("same", "none")
+    nothing: dict[str, Any] = dict.fromkeys(_NAMES, ())
+    for child_tools in choices:
+        settings = _make_settings(
+            model="scripted/letter_counts",
+            sub_models=(),
+            base_url=None,
+            models=take_model_options(nothing.copy()),
+            mcp_servers=(),
+            functions=("math:sqrt",),
+            child_tools=child_tools,
+            mode="rlm",
+            direct_below_chars=0,
+            packages=(),
+            spare_sandboxes=None,
+            prompts=None,
+            trace_dir=None,
+        )
+        runner = settings.open_runner(lambda event: None, lambda line: None)
+        assert isinstance(runner, RLM)
+        assert (runner._given_tools, runner._child_tools) == ([math.sqrt], child_tools)
