@@ -236,6 +236,11 @@ TOOL_CALLS: dict[str, Row] = {
     "of another language": _reminds(
         '<tool_call>{"name": "bash", "arguments": {"code": "ls"}}</tool_call>', "tool_call"
     ),
+    "of another tool too": _reminds(
+        '[{"name": "python", "arguments": {"code": "x = 1"}},'
+        ' {"name": "search", "arguments": {"query": "flood"}}]',
+        "tool_call",
+    ),
     "of FINAL": _reminds(
         '```json\n{"name": "FINAL", "arguments": {"value": 42}}\n```', "tool_call"
     ),
@@ -267,6 +272,9 @@ NO_CODE: dict[str, Row] = {
     "white space": _reminds(" \n\n\t", "empty"),
     "only the end of a turn": _reminds("<|im_end|>", "empty"),
     "a tag inside of a sentence": _reminds("<code>context</code> is a str of\nlines.", "no_code"),
+    "a word of gpt-oss in a sentence": _reminds(
+        "It prints assistantfinal```repl\nprint(1)", "no_code"
+    ),
     "a tool call in inline code": _reminds("I would write `<tool_call>` here.", "no_code"),
 }
 

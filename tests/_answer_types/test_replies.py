@@ -60,6 +60,11 @@ def test_a_list_of_numbers_that_words_lead_up_to_is_one(reply: str) -> None:
     assert read_answer(NUMBERS, reply, wrapped=False) == [1, 2]
 
 
+def test_the_fault_of_the_likeliest_value_is_told() -> None:
+    with pytest.raises(AnswerMismatchError, match=r"answer\[1\]: must be string"):
+        read_answer(STRINGS, '```json\n["a", 1]\n```\nas in {"x": 2}', wrapped=False)
+
+
 def test_nothing_is_unwrapped_that_was_not_asked_for_wrapped() -> None:
     with pytest.raises(AnswerMismatchError, match="must be array, found a dict"):
         read_answer(STRINGS, '{"answer": ["a"]}', wrapped=False)

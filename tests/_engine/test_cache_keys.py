@@ -52,6 +52,7 @@ async def test_a_node_s_calls_share_a_key_and_so_do_completions_of_one_system_pr
     assert keys["leaf"][0] == keys["leaf"][1] == keys["small"][0]
     every = {key for each in keys.values() for key in each}
     assert len(every) == 3
+    assert all(key is not None and key.startswith("run/") for key in every)
     # OpenAI takes no longer one; a run's id has 24 characters
     assert all(key is not None and len(key) <= 64 - 24 for key in every)
 

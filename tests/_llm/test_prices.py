@@ -80,6 +80,10 @@ def test_a_list_of_tiers_is_read_as_well() -> None:
     short = Price(prompt=1.0, completion=2.0)
     assert price == Price(prompt=4.0, completion=8.0, short_tokens=1000, short=short)
     assert price_of(tiered_pricing=[{"range": [0, 10]}]) is None
+    # Where one tier has no price for what is cached, it costs as much as the rest there
+    tiers[0]["cache_read_input_token_cost"] = 1e-07
+    price = price_of(tiered_pricing=tiers)
+    assert price is not None and price.cached is None
 
 
 @pytest.mark.parametrize(

@@ -362,3 +362,15 @@ def test_a_thread_that_is_left_behind_does_not_outlive_its_event_loop_in_anger()
     finally:
         threading.excepthook = hook
     assert failed == []
+
+
+async def test_a_result_that_is_nested_too_deep_is_left_to_the_codec() -> None:
+    nested: list[object] = []
+    for _ in range(20_000):
+        nested = [nested]
+
+    def deep() -> list[object]:
+        return nested
+
+    result = await Tool(deep, name="deep").call([], {})
+    assert isinstance(result, list) and len(result) == 1
