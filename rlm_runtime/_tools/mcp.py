@@ -30,6 +30,7 @@ _HTTP_SECONDS = 30.0
 _HTTP_READ_SECONDS = 300.0
 _MAX_PAGES = 50
 _MAX_TOOLS = 500
+_MAX_SAID_CHARS = 500
 _MAX_REASON_CHARS = 2000
 _STDERR_BYTES = 8192
 _SECRET_CHARS = 8
@@ -79,9 +80,10 @@ class Connection:
             await self._settled.wait()
         if self._client is None:
             reason = self._problem or f"it was not ready within {_START_SECONDS:g} s"
+            said = self._without_secrets(self._stderr.decode("utf-8", "replace").strip())
             # Cut last: what is left of a secret that was cut would not be found
-            said = self._without_secrets(self._stderr.decode("utf-8", "replace")).strip()[-500:]
-            words = f" ({said})" if said else ""
+            last = said if len(said) <= _MAX_SAID_CHARS else f"…{said[-_MAX_SAID_CHARS:]}"
+            words = f"; it wrote: {last}" if said else ""
             raise ConfigError(f"Cannot use MCP server {self._server.label!r}: {reason}{words}")
 
     def close(self) -> None:
@@ -124,6 +126,8 @@ class Connection:
         """Say what went wrong, without what is secret in the settings of the server."""
         while isinstance(exc, BaseExceptionGroup):
             exc = exc.exceptions[0]
+        if isinstance(exc, FileNotFoundError) and exc.filename:
+            return f"there is no command {exc.filename!r}"
         return self._without_secrets(f"{type(exc).__name__}: {exc}")[:_MAX_REASON_CHARS]
 
     def _without_secrets(self, text: str) -> str:

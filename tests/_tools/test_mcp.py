@@ -149,8 +149,15 @@ async def test_what_a_server_writes_to_stderr_stays_away_from_the_terminal(
 @pytest.mark.parametrize(
     ("server", "message"),
     [
-        (serving("fails"), "Cannot use MCP server 'python.*: .*cannot find its settings"),
-        (MCPServer(command="/nowhere/serve"), "Cannot use MCP server 'serve': FileNotFoundError"),
+        (
+            serving("fails"),
+            "Cannot use MCP server 'python.*; it wrote: cannot find its settings for",
+        ),
+        (serving("fails", "noisy"), "it wrote: …[n ]+cannot find its settings for None$"),
+        (
+            MCPServer(command="/nowhere/serve"),
+            "Cannot use MCP server 'serve': there is no command '/",
+        ),
         (MCPServer(command="true"), "Cannot use MCP server 'true': "),
     ],
 )

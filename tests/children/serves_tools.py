@@ -75,7 +75,8 @@ if __name__ == "__main__":
     if "stubborn" in asked:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "fails" in asked:
-        sys.exit(f"cannot find its settings for {os.environ.get('TOKEN')}")
+        noise = "n " * 400 if "noisy" in asked else ""
+        sys.exit(f"{noise}cannot find its settings for {os.environ.get('TOKEN')}")
     if "hangs" in asked:
         time.sleep(600)
     if port == "0":
