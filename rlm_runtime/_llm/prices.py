@@ -69,7 +69,7 @@ def check_priced(models: Iterable[LLM]) -> None:
             raise ConfigError(
                 f"Cannot keep to max_cost: the price of model {model.name!r} is not known; give it"
                 f" with --price {model.name}=PROMPT/COMPLETION, in US dollars per million tokens,"
-                " or as the price of a Model"
+                " or in Python as the price of a Model or in the info of a client of your own"
             )
 
 

@@ -75,7 +75,7 @@ def name_fault(name: str, base_url: str | None) -> str | None:
     provider, slash, rest = name.partition("/")
     hint = "give the base_url of an OpenAI-compatible endpoint that serves it"
     if not slash or not rest:
-        return f"{hint}, or a name with its provider in front, such as openai/…"
+        return f"{hint}, or a name with its provider in front, such as openai/gpt-5"
     known = known_providers()
     if provider in known or not known:
         return None

@@ -107,6 +107,11 @@ def test_what_makes_no_sense_is_refused(args: tuple[str, str]) -> None:
 def test_a_price_that_would_have_no_effect_is_refused() -> None:
     options = read("--price", "m=1/2", "--alias", "fast=m")
     options.check_prices(["other", None])
+    # As messages and traces name it
+    served = read("--price", "m=1/2")
+    served.check_prices(["openai/m"])
+    model = served.resolve("openai/m")
+    assert isinstance(model, Model) and model.price == Price(prompt=1.0, completion=2.0)
     with pytest.raises(click.UsageError, match="--price names 'm', which no option names"):
         read("--price", "m=1/2").check_prices(["other"])
 
