@@ -118,10 +118,13 @@ class LiveLine:
         self._tally = Tally()
         self._started = time.monotonic()
         self._spinner = itertools.cycle("|/-\\")
+        self._status: int | None = None
 
     def show(self, event: Event) -> None:
         """Add the event to the sums; what is lost for good gets a line that stays."""
         self._tally.add(event)
+        if isinstance(event, ModelAttemptFailed):
+            self._status = event.status
         if isinstance(event, TraceFailed | WorstCaseExceeded) and (line := describe_event(event)):
             self.note(line)
 
@@ -161,7 +164,8 @@ class LiveLine:
         """Say how long it is until the next attempt, where calls wait for one."""
         now = time.monotonic()
         seconds = min((at - now for at in self._tally.waiting.values() if at > now), default=0.0)
-        return f", waiting {seconds:.0f} s for the endpoint" if seconds >= 0.5 else ""
+        why = "" if self._status is None else f" ({self._status})"
+        return f", waiting {seconds:.0f} s{why} for the endpoint" if seconds >= 0.5 else ""
 
 
 def describe_event(event: Event) -> str | None:

@@ -78,7 +78,11 @@ def _hints(error: BaseException) -> Iterator[str]:
             yield "hint: the key comes from RLM_API_KEY, OPENAI_API_KEY or the provider's variable"
         case ModelRateLimitError():
             yield "hint: --max-attempts and --max-retry-seconds give it more patience"
+        case ModelUnavailableError(status=int()):
+            yield "hint: --max-attempts and --max-retry-seconds give it more patience"
         case ModelUnavailableError():
-            yield "hint: --base-url names the endpoint, such as http://localhost:11434/v1"
+            yield "hint: see that a server runs there; --base-url names another one"
+        case ModelError(status=404):
+            yield "hint: -m names a model that is served there; most base URLs end in /v1"
         case LimitExceededError(stop_reason=name) if name in {f.name for f in fields(Limits)}:
             yield f"hint: --{name.replace('_', '-')} raises this limit"

@@ -134,9 +134,9 @@ async def test_live_line_tells_that_it_waits_for_the_endpoint(
         progress.show(attempt_failed(0, call, 1, wait=wait, at=now))
     # One whose next attempt is under way waits no more
     progress.show(attempt_failed(0, 2, 1, wait=1.0, at=now - 5))
-    assert re.search(r" s, waiting (3\d{3}|4000) s for the endpoint$", await draw())
+    assert re.search(r" s, waiting (3\d{3}|4000) s \(429\) for the endpoint$", await draw())
     progress.show(replied(0, 0))
-    assert re.search(r", waiting (8\d{3}|9000) s for the endpoint$", await draw())
+    assert re.search(r", waiting (8\d{3}|9000) s \(429\) for the endpoint$", await draw())
     progress.show(replied(0, 1))
     assert "waiting" not in await draw()
 

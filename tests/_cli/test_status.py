@@ -59,6 +59,18 @@ def test_exit_status(error: Exception, status: int) -> None:
             ],
         ),
         (
+            ModelUnavailableError("No connection"),
+            ["No connection", "hint: see that a server runs there; --base-url names another one"],
+        ),
+        (
+            ModelUnavailableError("503", status=503),
+            ["503", "hint: --max-attempts and --max-retry-seconds give it more patience"],
+        ),
+        (
+            ModelError("404", status=404),
+            ["404", "hint: -m names a model that is served there; most base URLs end in /v1"],
+        ),
+        (
             LimitExceededError("Cannot go on", stop_reason="max_calls"),
             ["Cannot go on", "hint: --max-calls raises this limit"],
         ),

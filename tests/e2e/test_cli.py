@@ -103,7 +103,7 @@ async def test_an_unreachable_endpoint_ends_with_20(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
         status, out, err = await rlm(tmp_path, "-p", "q", "-m", "m", "--base-url", url)
     assert (status, out) == (20, "")
-    assert "hint: --base-url names the endpoint" in err
+    assert "hint: see that a server runs there; --base-url names another" in err
 
 
 async def test_an_answer_ends_with_0_and_is_all_that_stdout_gets(tmp_path: Path) -> None:
