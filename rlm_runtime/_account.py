@@ -110,6 +110,10 @@ class Account:
         """Give the limit that this account has of its own."""
         return self._pots[kind].limit
 
+    def spent(self, kind: Kind) -> int:
+        """Tell what counts as spent, here and below."""
+        return self._pots[kind].spent
+
     def calls_left(self) -> int | None:
         """Tell how many calls may still be made; one is kept back for each account above."""
         left: int | None = None

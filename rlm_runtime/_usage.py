@@ -15,7 +15,7 @@ from rlm_runtime._account import Account, Granted, Room
 from rlm_runtime._errors import LimitExceededError
 from rlm_runtime._limits import Limits
 from rlm_runtime._types import Usage
-from rlm_runtime._worst_case import WorstCase, dollars, messages_tokens, money, rates
+from rlm_runtime._worst_case import Kind, WorstCase, dollars, messages_tokens, money, rates
 
 __all__ = ["Account", "Ledger", "Reservation", "WorstCase"]
 
@@ -251,16 +251,22 @@ class Ledger:
         return []
 
     def _refusal(self, account: Account, room: Room, worst: WorstCase) -> LimitExceededError:
-        of_its_own = room.account.limit(room.kind)
-        state = _state(room.kind, self._limits, of_its_own, room.account)
-        left = _amount(room.kind, account.left(room.kind) or 0)
-        rate = rates(room.kind, worst.price)
-        least = _amount(room.kind, rate.amount(worst.prompt_tokens, worst.least_reply))
+        kind = room.kind
+        state = _state(kind, self._limits, room.account.limit(kind), room.account)
+        left = _amount(kind, account.left(kind) or 0)
+        rate = rates(kind, worst.price)
+        least = _amount(kind, rate.amount(worst.prompt_tokens, worst.least_reply))
         return LimitExceededError(
             f"Cannot make another model call: {state}, and the {left} left is too little"
-            f" for one that may take {least}",
-            stop_reason=room.kind,
+            f" for one that may take {least}{self._doubt(kind)}",
+            stop_reason=kind,
         )
+
+    def _doubt(self, kind: Kind) -> str:
+        """Say what counts against a limit beyond what `usage` shows."""
+        tokens = self._spent.prompt_tokens + self._spent.completion_tokens
+        more = self.account.spent(kind) - (self._money if kind == "max_cost" else tokens)
+        return f"; {_amount(kind, more)} is kept for calls that broke off" if more > 0 else ""
 
 
 def _state(name: str, limits: Limits, of_its_own: int | None, account: Account) -> str:

@@ -363,3 +363,15 @@ async def test_a_call_waits_for_its_own_account_only() -> None:
             await anyio.wait_all_tasks_blocked()
             assert order == ["the other one's"]
     assert order == ["the other one's", "the small one's second"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [(Limits(max_tokens=2000), "880"), (Limits(max_cost=0.011), r"\$0\.008800")],
+)
+async def test_a_refusal_names_what_usage_does_not_show(limits: Limits, kept: str) -> None:
+    ledger = Ledger(limits)
+    async with ledger.reserve(ledger.account, worst(100, 1000)) as reservation:
+        reservation.settle(usage(100, 120), is_certain=False)
+    with pytest.raises(LimitExceededError, match=f"; {kept} is kept for calls that broke off$"):
+        ledger.reserve_call(ledger.account, worst(500, 1000))
