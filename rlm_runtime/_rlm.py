@@ -100,8 +100,8 @@ class RLM:
         direct_below_chars: int = DIRECT_BELOW_CHARS,
         packages: Sequence[str] = (),
         spare_sandboxes: int | None = None,
-        prompts: Path | None = None,
-        trace_dir: Path | Literal[_Absent.TRACE_DIR] | None = _Absent.TRACE_DIR,
+        prompts: Path | str | None = None,
+        trace_dir: Path | str | Literal[_Absent.TRACE_DIR] | None = _Absent.TRACE_DIR,
         on_event: Callable[[Event], None] | None = None,
         on_setup: Callable[[str], None] | None = None,
     ) -> None:
@@ -147,8 +147,10 @@ class RLM:
         self._direct_below_chars = direct_below_chars
         self._packages = packages
         self._spare_sandboxes = spare_sandboxes
-        self._prompts_dir = prompts
-        self._trace_dir = default_trace_dir() if trace_dir is _Absent.TRACE_DIR else trace_dir
+        self._prompts_dir = None if prompts is None else Path(prompts)
+        if trace_dir is _Absent.TRACE_DIR:
+            trace_dir = default_trace_dir()
+        self._trace_dir = None if trace_dir is None else Path(trace_dir)
         self._on_event = on_event
         self._on_setup = on_setup
         self._stack = AsyncExitStack()

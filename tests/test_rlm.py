@@ -286,6 +286,16 @@ async def test_a_query_that_is_no_str_is_refused() -> None:
             await rlm.run(5)  # type: ignore[arg-type]  # the mistake it is about
 
 
+async def test_folders_may_be_given_as_text(tmp_path: Path) -> None:
+    (tmp_path / "direct.md").write_text("Answer in capitals")
+    model = ScriptedLLM(lambda messages: messages[0].content)
+    folder = str(tmp_path)
+    async with RLM(model, mode="direct", prompts=folder, trace_dir=folder) as rlm:
+        result = await rlm.run("q")
+    assert result.answer == "Answer in capitals"
+    assert result.trace_path is not None and result.trace_path.is_relative_to(tmp_path)
+
+
 @pytest.mark.deno
 async def test_folder_of_prompts_replaces_the_shipped_ones(tmp_path: Path) -> None:
     (tmp_path / "reminder.md").write_text("Write code, please")

@@ -43,6 +43,9 @@ class LLM(Protocol):
     ) -> Completion:
         """Answer the messages, system message first, in one attempt.
 
+        Limits count what the `usage` of the completion says; where its cost is None, it is reckoned
+        from the price in `info`.
+
         Raises:
             ModelError: This attempt failed; the class says whether another one makes sense.
         """
