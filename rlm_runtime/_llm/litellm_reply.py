@@ -101,7 +101,8 @@ class LiteLLMReply:
             reasoning_tokens=self._counts.get("reasoning", 0),
             cost=self._cost,
         )
-        if self._cost is not None or self._price is None:
+        # A gateway that knows no price says 0
+        if self._cost or self._price is None:
             return usage
         return replace(usage, cost=self._price.cost(usage))
 

@@ -25,7 +25,7 @@ def read_usage(said: object, messages: Sequence[Message], reply: str, price: Pri
         said: The `usage` of the response, if there was one.
         messages: The prompt.
         reply: All text that came, reasoning included.
-        price: What tokens cost, where the endpoint does not say what the call did.
+        price: What tokens cost, where the endpoint does not say what the call did, or says nothing.
     """
     counted_prompt, counted = _count(said, "prompt_tokens"), _count(said, "completion_tokens")
     # Gateways that do not count say 0, which would be a reply for nothing
@@ -45,7 +45,8 @@ def read_usage(said: object, messages: Sequence[Message], reply: str, price: Pri
         reasoning_tokens=min(reasoning, completion),
         cost=read_cost(said),
     )
-    if usage.cost is None and price is not None:
+    # A gateway that knows no price says 0
+    if not usage.cost and price is not None:
         return replace(usage, cost=price.cost(usage))
     return usage
 
