@@ -83,6 +83,33 @@ class RLM:
 
     Many runs may go on at once, in any tasks of one event loop; the block itself begins and ends in
     one task. When it ends, nothing is left of them.
+
+    Args:
+        model: Answers at the root: a name as litellm gives it, such as `openai/gpt-5`, or as
+            `base_url` serves it; a `Model`, which has settings too; or an object of the LLM
+            protocol.
+        sub_model: Answers below the root; `model` does where there is none. Of several, the
+            n-th answers at depth n, and the last one at all depths below.
+        models: Aliases that generated code may name in `llm_query(model=…)`.
+        base_url: An OpenAI-compatible endpoint for the models given by name.
+        api_key: Its key, or OpenAI's; else `RLM_API_KEY`, else `OPENAI_API_KEY` of the
+            environment. Other providers have variables of their own.
+        limits: What each run may spend.
+        tools: What generated code may call outside of its sandbox: functions, `Tool`s, and
+            `MCPServer`s, which are open as long as this is.
+        child_tools: The tools of child nodes: the `same`, `none`, or a list of their own.
+        mode: `rlm` answers with a REPL; `direct` by one completion that reads all of the
+            context, without a sandbox; `auto` directly where query and context are short and
+            text, and there is nothing that only code can use.
+        direct_below_chars: How short query and context must be together for `auto`.
+        packages: Packages that generated code may import, such as `attrs>=25`: pure-Python or
+            Pyodide wheels, which pip resolves from its index the first time.
+        spare_sandboxes: How many sandboxes are kept ready for child nodes; None learns it from
+            the runs, 0 keeps none.
+        prompts: A folder whose prompts replace the shipped ones of the same names.
+        trace_dir: Holds a folder for each run; None writes no trace.
+        on_event: Is called with each event of each run, on the event loop.
+        on_setup: Is called with lines that tell how the sandbox is prepared, the first time.
     """
 
     def __init__(
@@ -105,35 +132,6 @@ class RLM:
         on_event: Callable[[Event], None] | None = None,
         on_setup: Callable[[str], None] | None = None,
     ) -> None:
-        """Store the settings.
-
-        Args:
-            model: Answers at the root: a name as litellm gives it, such as `openai/gpt-5`, or as
-                `base_url` serves it; a `Model`, which has settings too; or an object of the LLM
-                protocol.
-            sub_model: Answers below the root; `model` does where there is none. Of several, the
-                n-th answers at depth n, and the last one at all depths below.
-            models: Aliases that generated code may name in `llm_query(model=…)`.
-            base_url: An OpenAI-compatible endpoint for the models given by name.
-            api_key: Its key, or OpenAI's; else `RLM_API_KEY`, else `OPENAI_API_KEY` of the
-                environment. Other providers have variables of their own.
-            limits: What each run may spend.
-            tools: What generated code may call outside of its sandbox: functions, `Tool`s, and
-                `MCPServer`s, which are open as long as this is.
-            child_tools: The tools of child nodes: the `same`, `none`, or a list of their own.
-            mode: `rlm` answers with a REPL; `direct` by one completion that reads all of the
-                context, without a sandbox; `auto` directly where query and context are short and
-                text, and there is nothing that only code can use.
-            direct_below_chars: How short query and context must be together for `auto`.
-            packages: Packages that generated code may import, such as `attrs>=25`: pure-Python or
-                Pyodide wheels, which pip resolves from its index the first time.
-            spare_sandboxes: How many sandboxes are kept ready for child nodes; None learns it from
-                the runs, 0 keeps none.
-            prompts: A folder whose prompts replace the shipped ones of the same names.
-            trace_dir: Holds a folder for each run; None writes no trace.
-            on_event: Is called with each event of each run, on the event loop.
-            on_setup: Is called with lines that tell how the sandbox is prepared, the first time.
-        """
         self._model = model
         self._sub_models = _by_depth(sub_model) or (model,)
         self._aliases = dict(models or {})
