@@ -26,7 +26,13 @@ SECTIONS = {
         "prompts",
     ),
     "Limits": tuple(field.name for field in fields(Limits)),
-    "What the code may use": ("functions", "mcp_servers", "packages", "spare_sandboxes"),
+    "What the code may use": (
+        "functions",
+        "mcp_servers",
+        "child_tools",
+        "packages",
+        "spare_sandboxes",
+    ),
     "Output": ("as_json", "output", "trace_dir", "quiet"),
 }
 """The parameters under each heading, in the order in which they are shown."""

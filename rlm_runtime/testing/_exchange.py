@@ -6,6 +6,7 @@ import json
 
 import anyio
 
+from rlm_runtime._llm.openai_errors import GATEWAY_TIMEOUTS
 from rlm_runtime._llm.scripted import ScriptedReply
 from rlm_runtime.testing._http import HTTPConnection
 from rlm_runtime.testing._recorder import Bill
@@ -45,7 +46,9 @@ class Exchange:
     async def fail(self, fault: Fault, reply: Reply) -> None:
         """Answer with a fault, in the middle of the reply where it asks for that."""
         if fault.kind == "status":
-            self._bill.waive()
+            # A gateway that stops waiting does not stop the provider behind it
+            if fault.status not in GATEWAY_TIMEOUTS:
+                self._bill.waive()
             body = error_body(fault.status, fault.message, fault.code or fault.status)
             await self._connection.send_json(fault.status, body, fault.response_headers())
         elif not self._chat.stream:

@@ -63,7 +63,7 @@ class ServerStats:
     connections: int = 0
     """Connections that clients opened."""
     billed_calls: int = 0
-    """Completions that a provider would bill; refused and failed ones are not."""
+    """Completions that a provider would bill: not the failed ones, but those behind a 504."""
     billed_prompt_tokens: int = 0
     billed_completion_tokens: int = 0
     """Of a reply that broke off, was stalled or left by the client: the text that was sent."""

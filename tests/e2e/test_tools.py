@@ -322,7 +322,10 @@ async def test_tools_are_named_on_the_command_line(tmp_path: Path) -> None:
     ("args", "message"),
     [
         (("--tools", "json:nothing"), "Cannot use 'json:nothing' as a tool: AttributeError"),
-        (("--mcp", "/nowhere/serve"), "Cannot use MCP server 'serve': FileNotFoundError"),
+        (
+            ("--mcp", "/nowhere/serve"),
+            "Cannot use MCP server 'serve': there is no command '/nowhere/serve'",
+        ),
     ],
 )
 async def test_a_tool_that_is_not_there_ends_with_11(
