@@ -20,7 +20,9 @@ import pytest
 from rlm_runtime import LLM, Limits, Message
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._events import ModelAttemptFailed, ModelFailed, ModelReplied, ModelRequested
+from rlm_runtime._llm.litellm import open_litellm
 from rlm_runtime._llm.openai import open_openai
+from rlm_runtime._models import Model
 from rlm_runtime._prompts import Prompts
 from rlm_runtime.testing import Fault, FaultKind, LoopbackServer, RecordedRequest
 from rlm_runtime.testing import open_loopback_server as open_server
@@ -29,6 +31,7 @@ from tests._engine.fakes import Played, asked, play, repl
 pytestmark = pytest.mark.anyio
 
 LEAF = Prompts.load().leaf()
+MODEL = "hosted_vllm/soaked"
 CONCURRENCY = 16
 # Long enough for a busy machine to be no stall
 STALL_SECONDS = 1.0
@@ -68,11 +71,21 @@ async def open_httpx(server: LoopbackServer) -> AsyncIterator[LLM]:
         first_token_seconds=STALL_SECONDS,
         stall_seconds=STALL_SECONDS,
     ) as endpoint:
-        yield endpoint.model("soaked")
+        yield endpoint.model(MODEL)
+
+
+@asynccontextmanager
+async def open_through_litellm(server: LoopbackServer) -> AsyncIterator[LLM]:
+    async with open_litellm(
+        first_token_seconds=STALL_SECONDS, stall_seconds=STALL_SECONDS
+    ) as litellm:
+        # Its import is no stall
+        await litellm.load_early()
+        yield litellm.model(Model(MODEL, base_url=server.base_url, api_key="k"))
 
 
 OpenClient = Callable[[LoopbackServer], AbstractAsyncContextManager[LLM]]
-CLIENTS: dict[str, OpenClient] = {"httpx": open_httpx}
+CLIENTS: dict[str, OpenClient] = {"httpx": open_httpx, "litellm": open_through_litellm}
 
 
 @dataclass
@@ -135,17 +148,21 @@ def check_outcomes(played: Played, script: Script, children: int, leaves: int) -
     assert len(script.drawn) == children + 1
 
 
-def check_events(played: Played, server: LoopbackServer) -> None:
-    """See that each request is an event, and that usage is what the server billed."""
+def check_events(played: Played, server: LoopbackServer, *, exact: bool) -> None:
+    """See that each request is an event, and that usage is what the server billed.
+
+    Through litellm it is not known whether an error under the status 200 came at once, so that its
+    prompt is counted though the server did not bill it.
+    """
     replies, failures = played.of(ModelReplied), played.of(ModelAttemptFailed)
     assert len(replies) + len(failures) == server.stats.requests
     assert len(replies) + len(played.of(ModelFailed)) == len(played.of(ModelRequested))
     usage, stats = played.run.ledger.usage, server.stats
     assert usage.calls == len(played.of(ModelRequested))
-    assert (usage.prompt_tokens, usage.completion_tokens) == (
-        stats.billed_prompt_tokens,
-        stats.billed_completion_tokens,
-    )
+    assert usage.completion_tokens == stats.billed_completion_tokens
+    if exact:
+        assert usage.prompt_tokens == stats.billed_prompt_tokens
+    assert usage.prompt_tokens >= stats.billed_prompt_tokens
     told = sum(e.prompt_tokens for e in replies) + sum(e.prompt_tokens for e in failures)
     assert told == usage.prompt_tokens
 
@@ -168,13 +185,13 @@ async def soak(open_client: OpenClient, children: int, leaves: int, gate: Gate) 
         with anyio.fail_after(10):
             await server.wait_idle()
         check_outcomes(played, script, children, leaves)
-        check_events(played, server)
+        check_events(played, server, exact=open_client is open_httpx)
         assert server.stats.peak_in_flight <= CONCURRENCY
     await anyio.wait_all_tasks_blocked()
     assert len(asyncio.all_tasks()) == tasks_before
     assert open_files() == open_before
     assert not psutil.Process().net_connections()
-    assert gate.width("soaked").in_flight == 0
+    assert gate.width(MODEL).in_flight == 0
     return script
 
 
@@ -190,7 +207,7 @@ async def test_a_thousand_calls(client: str) -> None:
     gate = Gate()
     await soak(CLIENTS[client], children=20, leaves=49, gate=gate)
     # It was narrowed by the faults, and is as wide as the run again
-    assert CONCURRENCY <= gate.width("soaked").most < float("inf")
+    assert CONCURRENCY <= gate.width(MODEL).most < float("inf")
 
 
 def test_every_kind_of_fault_is_soaked_in() -> None:
