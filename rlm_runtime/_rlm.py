@@ -138,7 +138,7 @@ class RLM:
         self._base_url = base_url
         self._environment = read_environment()
         self._api_key = api_key or self._environment.api_key
-        self._limits = limits or Limits()
+        self._limits = Limits() if limits is None else limits
         self._given_tools = tools
         self._child_tools = child_tools
         self._mode = mode
@@ -166,6 +166,8 @@ class RLM:
         """
         if (spares := self._spare_sandboxes) is not None and spares < 0:
             raise ConfigError(f"Cannot set spare_sandboxes to {spares!r}: it must be 0 or more")
+        if not isinstance(self._limits, Limits):
+            raise ConfigError(f"Cannot use {self._limits!r} as limits: give Limits(…)")
         check_mode(self._mode, self._direct_below_chars)
         if self._parts is not None:
             raise ConfigError("Cannot open this RLM: it is open already")

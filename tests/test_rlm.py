@@ -82,6 +82,10 @@ async def test_a_folder_without_prompts_is_refused(tmp_path: Path) -> None:
 async def test_a_number_of_spares_that_makes_no_sense_is_refused() -> None:
     message = "Cannot set spare_sandboxes to -1: it must be 0 or more"
     assert await refusal(RLM(ECHO, spare_sandboxes=-1)) == message
+    for limits in ({}, {"max_cost": 1}):
+        message = f"Cannot use {limits!r} as limits: give Limits(…)"
+        wrong = RLM(ECHO, limits=limits)  # type: ignore[arg-type]  # the mistake
+        assert await refusal(wrong) == message
 
 
 async def test_it_must_be_open_to_run() -> None:
