@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
+from rlm_runtime._groups import unwrapped
 from rlm_runtime._llm.scripted import Policy, ScriptedReply, ask
 from rlm_runtime._llm.tokens import estimate_prompt_tokens
 from rlm_runtime.testing._exchange import Exchange
@@ -61,7 +62,6 @@ async def open_loopback_server(
     """
     if chunk_chars < 1:
         raise ValueError(f"Cannot send pieces of {chunk_chars!r} characters: it must be 1 or more")
-    failure: BaseException | None = None
     listener = await anyio.create_tcp_listener(local_host=_HOST, local_port=port)
     server = LoopbackServer(
         policy,
@@ -71,17 +71,11 @@ async def open_loopback_server(
         chunk_chars=chunk_chars,
         faults=faults,
     )
-    try:
+    with unwrapped():
         async with listener, anyio.create_task_group() as tasks:
             tasks.start_soon(listener.serve, server._serve)
             yield server
             tasks.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) > 1:
-            raise
-        failure = group.exceptions[0]
-    if failure is not None:
-        raise failure
 
 
 class LoopbackServer:
