@@ -17,8 +17,6 @@ from rlm_runtime._limits import Limits
 from rlm_runtime._types import Usage
 from rlm_runtime._worst_case import Kind, WorstCase, dollars, messages_tokens, money, rates
 
-__all__ = ["Account", "Ledger", "Reservation", "WorstCase"]
-
 _BYTES_PER_TOKEN = 4
 _TOKENS_PER_SECOND = 80
 _LAST_PART_OF_TIME = 8

@@ -8,11 +8,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from rlm_runtime._account import Account
 from rlm_runtime._errors import LimitExceededError
 from rlm_runtime._limits import Limits
 from rlm_runtime._models import Price
 from rlm_runtime._types import Message, Usage
-from rlm_runtime._usage import Account, Ledger, WorstCase
+from rlm_runtime._usage import Ledger
+from rlm_runtime._worst_case import WorstCase
 
 pytestmark = pytest.mark.anyio
 

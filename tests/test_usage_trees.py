@@ -15,8 +15,8 @@ from rlm_runtime._errors import LimitExceededError
 from rlm_runtime._limits import Limits
 from rlm_runtime._models import Price
 from rlm_runtime._types import Usage
-from rlm_runtime._usage import Ledger, WorstCase
-from rlm_runtime._worst_case import KINDS, money_limit, used
+from rlm_runtime._usage import Ledger
+from rlm_runtime._worst_case import KINDS, WorstCase, money_limit, used
 
 PRICES = [
     Price(prompt=0.25, completion=2.0),

@@ -73,7 +73,7 @@ _OPTIONS = (
         help="A further member of each request, its value JSON or text; may be repeated.",
     ),
 )
-_NAMES = (
+NAMES = (
     "aliases",
     "prices",
     "temperature",
@@ -83,6 +83,7 @@ _NAMES = (
     "max_completion_tokens",
     "extra",
 )
+"""The parameters that the options fill."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,7 @@ def take_model_options(options: dict[str, Any]) -> ModelOptions:
     Raises:
         UsageError: One makes no sense.
     """
-    given = {name: options.pop(name) for name in _NAMES}
+    given = {name: options.pop(name) for name in NAMES}
     return ModelOptions(
         **{
             **given,

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import click
 
+from rlm_runtime._cli import model_options
 from rlm_runtime._cli.command import Command
 from rlm_runtime._limits import Limits
 
@@ -15,14 +16,7 @@ SECTIONS = {
         "model",
         "sub_models",
         "base_url",
-        "aliases",
-        "prices",
-        "temperature",
-        "top_p",
-        "seed",
-        "reasoning_effort",
-        "max_completion_tokens",
-        "extra",
+        *model_options.NAMES,
         "prompts",
     ),
     "Limits": tuple(field.name for field in fields(Limits)),

@@ -12,6 +12,7 @@ import anyio
 from rlm_runtime._engine.bounds import worst_case
 from rlm_runtime._engine.call import Call
 from rlm_runtime._engine.gate import Gate, Room, Slot
+from rlm_runtime._engine.history import as_dicts
 from rlm_runtime._engine.node import Node
 from rlm_runtime._errors import LimitExceededError, ModelError
 from rlm_runtime._events import Event, ModelRequested
@@ -19,7 +20,8 @@ from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy, is_congested, restate
 from rlm_runtime._types import Completion, Message
-from rlm_runtime._usage import Ledger, WorstCase
+from rlm_runtime._usage import Ledger
+from rlm_runtime._worst_case import WorstCase
 
 
 class Calls:
@@ -102,7 +104,7 @@ class Calls:
         if iteration is not None and self._is_last_reply(node, worst):
             node.warn_of_last_reply()
             worst = bound(messages=messages, is_last=True)
-        new = _as_dicts(messages) if iteration is None else node.take_new_messages()
+        new = as_dicts(messages) if iteration is None else node.take_new_messages()
         self._record(
             ModelRequested(
                 node=node.number, call=number, model=llm.name, iteration=iteration, messages=new
@@ -194,7 +196,3 @@ async def _ask(llm: LLM, messages: Sequence[Message], options: CallOptions) -> C
         # A user's own model may leave the reckoning to the price that it names
         return replace(completion, usage=replace(usage, cost=price.cost(usage)))
     return completion
-
-
-def _as_dicts(messages: Sequence[Message]) -> tuple[dict[str, str], ...]:
-    return tuple({"role": one.role, "content": one.content} for one in messages)

@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from rlm_runtime._answer_types.replies import without_thoughts
 from rlm_runtime._engine.contexts import check_sendable
+from rlm_runtime._engine.history import as_dicts
 from rlm_runtime._engine.leaf import as_text, complete
 from rlm_runtime._engine.node import Answer, Node
 from rlm_runtime._engine.window import complete_plainly
@@ -77,7 +78,7 @@ class DirectNode(Node):
         known = len(self._recorded)
         new = self._asked[known:] if self._asked[:known] == self._recorded else self._asked
         self._recorded = self._asked
-        return tuple({"role": one.role, "content": one.content} for one in new)
+        return as_dicts(new)
 
     async def _ask_once(
         self, cache_key: str, messages: Sequence[Message], options: CallOptions

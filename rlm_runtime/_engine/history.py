@@ -47,7 +47,7 @@ class History:
         """Return the messages that no earlier call has taken; after a trim, all of them."""
         new = self._messages[self._sent :]
         self._sent = len(self._messages)
-        return tuple({"role": one.role, "content": one.content} for one in new)
+        return as_dicts(new)
 
     def trim(self, shorten: Callable[[Message, int], str]) -> int:
         """Shorten the oldest replies and observations until half of the text is left.
@@ -72,3 +72,8 @@ class History:
 
     def _replace(self, at: int, text: str) -> None:
         self._messages[at] = Message(role=self._messages[at].role, content=text)
+
+
+def as_dicts(messages: Sequence[Message]) -> tuple[dict[str, str], ...]:
+    """Write messages as events hold them."""
+    return tuple({"role": one.role, "content": one.content} for one in messages)

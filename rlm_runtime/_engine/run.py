@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import anyio
 import anyio.to_thread
 
+from rlm_runtime._account import Account
 from rlm_runtime._answer_types.base import AnswerType, answer_type_of_text
 from rlm_runtime._describe import describe, preview
 from rlm_runtime._engine.bounds import limits_left
@@ -51,7 +52,7 @@ from rlm_runtime._sandbox.base import (
     ToolCall,
 )
 from rlm_runtime._types import Completion, Message, StopReason
-from rlm_runtime._usage import Account, Ledger
+from rlm_runtime._usage import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

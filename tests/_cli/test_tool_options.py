@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from rlm_runtime._cli.model_options import _NAMES, take_model_options
+from rlm_runtime._cli.model_options import NAMES, take_model_options
 from rlm_runtime._cli.run import _make_settings
 from rlm_runtime._cli.tool_options import make_tools, tool_options
 from rlm_runtime._errors import ConfigError
@@ -102,7 +102,7 @@ def test_what_cannot_be_read_is_a_config_error(
 
 def test_the_tools_of_children_are_told_to_the_run() -> None:
     choices: tuple[Literal["same"], Literal["none"]] = ("same", "none")
-    nothing: dict[str, Any] = dict.fromkeys(_NAMES, ())
+    nothing: dict[str, Any] = dict.fromkeys(NAMES, ())
     for child_tools in choices:
         settings = _make_settings(
             model="scripted/letter_counts",
