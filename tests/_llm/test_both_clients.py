@@ -97,6 +97,9 @@ async def test_reasoning_and_all_counts_are_kept_apart(client: str) -> None:
 
 async def test_what_the_provider_says_of_the_cost_counts(client: str) -> None:
     assert (await complete(client, ScriptedReply("hi", cost=0.125))).usage.cost == 0.125
+    # A gateway that knows no price says 0, which would lift a limit of money
+    usage = (await complete(client, ScriptedReply("hi", cost=0.0))).usage
+    assert usage.cost == pytest.approx(PRICE.cost(usage)) and PRICE.cost(usage) > 0
 
 
 async def test_a_reply_that_was_cut_at_its_length_says_so(client: str) -> None:
