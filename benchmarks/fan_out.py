@@ -10,7 +10,8 @@ import anyio
 
 from benchmarks._harness import Row, report, run_rlm
 from rlm_runtime._events import NodeEnded, NodeStarted, SandboxStarted
-from rlm_runtime._trace import list_runs, read_trace
+from rlm_runtime._trace.places import list_runs
+from rlm_runtime._trace.reader import read_trace
 from rlm_runtime.testing import Message, open_loopback_server
 
 _CHILDREN = 8

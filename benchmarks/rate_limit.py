@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -70,7 +70,8 @@ async def _run(make_width: Callable[[], Width]) -> dict[str, float]:
             on_event=events.append,
         ) as rlm,
     ):
-        rlm._gate = Gate(make_width=make_width)
+        assert rlm._runner is not None
+        rlm._runner = replace(rlm._runner, gate=Gate(make_width=make_width))
         started = time.monotonic()
         result = await rlm.run("Ask all of them")
         seconds = time.monotonic() - started

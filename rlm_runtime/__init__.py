@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from rlm_runtime._limits import Limits
     from rlm_runtime._llm.base import LLM, CallOptions
     from rlm_runtime._models import Model, ModelInfo, Price
-    from rlm_runtime._rlm import RLM, RunResult, run_sync
+    from rlm_runtime._rlm import RLM, run_sync
+    from rlm_runtime._runner import RunResult
     from rlm_runtime._tools.function import Tool
     from rlm_runtime._tools.server import MCPServer
-    from rlm_runtime._trace import read_trace
+    from rlm_runtime._trace.reader import read_trace
     from rlm_runtime._types import Completion, Message, Usage
 
 # Loaded at first use, so that `rlm --help` waits for none of it
@@ -61,10 +62,11 @@ _HOMES = {
     "_limits": ("Limits",),
     "_llm.base": ("LLM", "CallOptions"),
     "_models": ("Model", "ModelInfo", "Price"),
-    "_rlm": ("RLM", "RunResult", "run_sync"),
+    "_rlm": ("RLM", "run_sync"),
+    "_runner": ("RunResult",),
     "_tools.function": ("Tool",),
     "_tools.server": ("MCPServer",),
-    "_trace": ("read_trace",),
+    "_trace.reader": ("read_trace",),
     "_types": ("Completion", "Message", "Usage"),
 }
 

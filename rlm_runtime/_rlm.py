@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext, suppress
-from dataclasses import dataclass, replace
+from contextlib import AsyncExitStack, suppress
 from enum import Enum
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import anyio
 
-from rlm_runtime._answer_types.base import AnswerType, answer_type_of
+from rlm_runtime._answer_types.base import answer_type_of
 from rlm_runtime._config import read_environment
-from rlm_runtime._engine.contexts import memory_for
-from rlm_runtime._engine.direct import most_prompt_chars
 from rlm_runtime._engine.gate import Gate
-from rlm_runtime._engine.run import Models, Run
+from rlm_runtime._engine.run import Models
 from rlm_runtime._engine.tools import Tools
 from rlm_runtime._errors import ConfigError, InputError, RLMError
-from rlm_runtime._events import Event, TraceFailed
+from rlm_runtime._events import Event
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM
 from rlm_runtime._llm.opening import ModelOpener
@@ -32,23 +27,18 @@ from rlm_runtime._models import Model
 from rlm_runtime._modes import (
     DIRECT_BELOW_CHARS,
     AskedMode,
-    Mode,
-    ModeChoice,
     check_mode,
-    choose_mode,
 )
 from rlm_runtime._paths import default_trace_dir
 from rlm_runtime._prompts import Prompts
+from rlm_runtime._runner import Runner, RunResult
 from rlm_runtime._sandbox.assets import prepare_assets
-from rlm_runtime._sandbox.base import OpenSandbox
 from rlm_runtime._sandbox.opener import SandboxOpener
 from rlm_runtime._sandbox.packages import prepare_packages
 from rlm_runtime._sandbox.pool import Pool, open_pool
 from rlm_runtime._sandbox.walls import find_walls
 from rlm_runtime._sandbox.wheels import parse_requirements
 from rlm_runtime._tools.opening import ChildTools, Given, open_tools
-from rlm_runtime._trace import TraceWriter, new_run_id
-from rlm_runtime._types import StopReason, Usage
 
 _CLOSE_SECONDS = 10.0
 
@@ -58,24 +48,6 @@ class _Absent(Enum):
 
     CONTEXT = "the query itself"
     TRACE_DIR = "the user's state folder"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """What a run gave."""
-
-    answer: Any
-    """The Python object that the root gave to `FINAL`, as the output type has it."""
-    stop_reason: StopReason
-    usage: Usage
-    """What the whole tree spent."""
-    mode: Mode = "rlm"
-    """How it was answered."""
-    run_id: str
-    trace_path: Path | None
-    """The trace; None where none was asked for."""
-    seconds: float
-    nodes: int
 
 
 class RLM:
@@ -152,8 +124,7 @@ class RLM:
         self._on_event = on_event
         self._on_setup = on_setup
         self._stack = AsyncExitStack()
-        self._parts: tuple[Models, Tools, Prompts, Pool | None] | None = None
-        self._gate = Gate()
+        self._runner: Runner | None = None
         self._runs: dict[anyio.CancelScope, anyio.Event] = {}
 
     async def __aenter__(self) -> Self:
@@ -169,11 +140,9 @@ class RLM:
         if not isinstance(self._limits, Limits):
             raise ConfigError(f"Cannot use {self._limits!r} as limits: give Limits(…)")
         check_mode(self._mode, self._direct_below_chars)
-        if self._parts is not None:
+        if self._runner is not None:
             raise ConfigError("Cannot open this RLM: it is open already")
         requirements = parse_requirements(self._packages)
-        # Its clock is that of an event loop
-        self._gate = Gate()
         async with AsyncExitStack() as stack:
             opener = ModelOpener(stack, base_url=self._base_url, api_key=self._api_key)
             models = Models(
@@ -190,7 +159,20 @@ class RLM:
             prompts = Prompts.load(self._prompts_dir)
             pool, packages = await self._open_pool(stack, requirements)
             prompts = prompts.naming(packages, tuple(models.aliases))
-            self._parts = (models, tools, prompts, pool)
+            self._runner = Runner(
+                models=models,
+                tools=tools,
+                prompts=prompts,
+                pool=pool,
+                limits=self._limits,
+                asked_mode=self._mode,
+                direct_below_chars=self._direct_below_chars,
+                needs_code="tools" if self._given_tools else "packages" if self._packages else None,
+                trace_dir=self._trace_dir,
+                on_event=self._on_event,
+                # Its clock is that of an event loop
+                gate=Gate(),
+            )
             self._stack = stack.pop_all()
         return self
 
@@ -200,7 +182,7 @@ class RLM:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._parts = None
+        self._runner = None
         runs = list(self._runs.items())
         for scope, _ in runs:
             scope.cancel()
@@ -231,7 +213,7 @@ class RLM:
             TraceError: The trace cannot be written.
             RLMError: The block of this RLM ended before the run did.
         """
-        if self._parts is None:
+        if self._runner is None:
             raise ConfigError("Cannot run: open the RLM with `async with` first")
         if not isinstance(query, str):
             raise InputError(f"Cannot run: the query is of type {type(query).__name__!r}, not str")
@@ -243,60 +225,11 @@ class RLM:
         self._runs[scope] = ended
         try:
             with scope:
-                return await self._run(query, given, answer_type, *self._parts)
+                return await self._runner.run(query, given, answer_type)
         finally:
             del self._runs[scope]
             ended.set()
         raise RLMError("Stopped without an answer: the block of this RLM has ended")
-
-    async def _run(
-        self,
-        query: str,
-        context: object,
-        answer_type: AnswerType | None,
-        models: Models,
-        tools: Tools,
-        prompts: Prompts,
-        pool: Pool | None,
-    ) -> RunResult:
-        started = time.monotonic()
-        mode = self._choose_mode(query, context, models.root)
-        run_id = new_run_id()
-        tracing = TraceWriter(self._trace_dir, run_id) if self._trace_dir else nullcontext()
-        with tracing as trace, self._sandboxes(mode, pool) as open_sandbox:
-            recorder = _Recorder(trace, self._on_event)
-            run = Run(
-                models=models,
-                limits=self._limits,
-                prompts=prompts,
-                open_sandbox=open_sandbox,
-                record=recorder.record,
-                gate=self._gate,
-                tools=tools,
-                mode=mode,
-            )
-            path = None if trace is None else trace.path
-            try:
-                answer = await run.answer(
-                    query,
-                    context,
-                    run=run_id,
-                    version=version("rlm-pyodide"),
-                    answer_type=answer_type,
-                )
-            except RLMError as exc:
-                exc.trace_path = path
-                raise
-        return RunResult(
-            answer=answer,
-            stop_reason="answered",
-            usage=run.ledger.usage,
-            mode=mode.mode,
-            run_id=run_id,
-            trace_path=path,
-            seconds=time.monotonic() - started,
-            nodes=run.ledger.nodes,
-        )
 
     async def _open_pool(
         self, stack: AsyncExitStack, requirements: Sequence[str]
@@ -315,25 +248,6 @@ class RLM:
         pool = await stack.enter_async_context(open_pool(opener, spares=self._spare_sandboxes))
         return pool, packages.names
 
-    def _choose_mode(self, query: str, context: object, root: LLM) -> ModeChoice:
-        return choose_mode(
-            self._mode,
-            query,
-            context,
-            below_chars=self._direct_below_chars,
-            most_chars=most_prompt_chars(root.info),
-            needs_code="tools" if self._given_tools else "packages" if self._packages else None,
-        )
-
-    def _sandboxes(
-        self, mode: ModeChoice, pool: Pool | None
-    ) -> AbstractContextManager[OpenSandbox | None]:
-        """Open the sandboxes of a run; one that is answered directly has none."""
-        if pool is None or mode.mode == "direct":
-            return nullcontext()
-        room, memory_mb = _child_sandboxes(self._limits), memory_for(None, self._limits)
-        return pool.run(room=room, memory_mb=memory_mb)
-
 
 def _by_depth(
     sub_model: str | Model | LLM | Sequence[str | Model | LLM] | None,
@@ -342,32 +256,6 @@ def _by_depth(
     if isinstance(sub_model, Sequence) and not isinstance(sub_model, str):
         return tuple(sub_model)
     return (sub_model,) if sub_model else ()
-
-
-def _child_sandboxes(limits: Limits) -> int:
-    """Give the most sandboxes that can live at once below the root."""
-    width = limits.max_sandboxes * max(0, limits.max_depth - 1)
-    return width if limits.max_nodes is None else min(width, limits.max_nodes - 1)
-
-
-class _Recorder:
-    """Stamps the events of one run, and passes them on."""
-
-    def __init__(self, trace: TraceWriter | None, on_event: Callable[[Event], None] | None) -> None:
-        self._trace = trace
-        self._on_event = on_event
-        self._next = 0
-
-    def record(self, event: Event) -> None:
-        stamped = replace(event, seq=self._next, time=time.time(), mono=time.monotonic())
-        self._next += 1
-        if self._trace is not None:
-            self._trace.write(stamped)
-        if self._on_event is not None:
-            self._on_event(stamped)
-        if self._trace is not None and self._trace.error is not None:
-            failed, self._trace = TraceFailed(error=self._trace.error), None
-            self.record(failed)
 
 
 def run_sync(

@@ -20,7 +20,7 @@ from rlm_runtime._events import Event
 if TYPE_CHECKING:  # the command line must be able to start without the engine
     from collections.abc import AsyncIterator
 
-    from rlm_runtime._rlm import RunResult
+    from rlm_runtime._runner import RunResult
 
 
 class Runner(Protocol):

@@ -35,7 +35,7 @@ from rlm_runtime._events import Event
 from rlm_runtime._limits import Limits
 from rlm_runtime._modes import DIRECT_BELOW_CHARS, MODES, AskedMode
 from rlm_runtime._paths import default_trace_dir
-from rlm_runtime._trace import find_run
+from rlm_runtime._trace.places import find_run
 
 _SKIPPED_FILES_SHOWN = 10
 _STDOUT = (Path("-"), Path("/dev/stdout"))

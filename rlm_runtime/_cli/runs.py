@@ -16,7 +16,8 @@ from rlm_runtime._cli.printable import one_line
 from rlm_runtime._cli.tally import Tally
 from rlm_runtime._errors import TraceError
 from rlm_runtime._paths import default_trace_dir
-from rlm_runtime._trace import is_being_written, list_runs, read_trace
+from rlm_runtime._trace.places import is_being_written, list_runs
+from rlm_runtime._trace.reader import read_trace
 
 _COLUMNS = "{:24}  {:19}  {:14}  {:>5}  {:>5}  {:>10}  {:>8}  {}"
 

@@ -14,7 +14,8 @@ from rlm_runtime._cli.tally import count, describe_spending
 from rlm_runtime._cli.tree import Tree
 from rlm_runtime._errors import InputError, TraceError
 from rlm_runtime._paths import default_trace_dir
-from rlm_runtime._trace import find_run, is_being_written, list_runs, read_trace
+from rlm_runtime._trace.places import find_run, is_being_written, list_runs
+from rlm_runtime._trace.reader import read_trace
 
 
 @click.command("view", cls=Command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -14,8 +14,9 @@ from rlm_runtime._engine.call import Call
 from rlm_runtime._engine.gate import Gate, Room, Slot
 from rlm_runtime._engine.history import as_dicts
 from rlm_runtime._engine.node import Node
+from rlm_runtime._engine.recording import Recording
 from rlm_runtime._errors import LimitExceededError, ModelError
-from rlm_runtime._events import Event, ModelRequested
+from rlm_runtime._events import ModelRequested
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy, is_congested, restate
@@ -32,7 +33,7 @@ class Calls:
         *,
         limits: Limits,
         ledger: Ledger,
-        record: Callable[[Event], None],
+        recording: Recording,
         gate: Gate | None = None,
         retries: RetryPolicy | None = None,
     ) -> None:
@@ -41,13 +42,14 @@ class Calls:
         Args:
             limits: What the run may spend.
             ledger: What it has spent.
-            record: Notes an event.
+            recording: Takes the events.
             gate: What the runs of one RLM share of the width that a provider allows.
             retries: Which attempts are made again; else as the limits say.
         """
         self._limits = limits
         self._ledger = ledger
-        self._record = record
+        self._recording = recording
+        self._record = recording.record
         self._gate = gate or Gate()
         self._room = Room(limits.max_concurrency)
         self._retries = retries or RetryPolicy(

@@ -6,7 +6,7 @@ import hashlib
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
@@ -22,6 +22,7 @@ from rlm_runtime._engine.direct import DirectNode, most_prompt_chars
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.leaf import complete, prompt_of
 from rlm_runtime._engine.node import Node
+from rlm_runtime._engine.recording import Recording
 from rlm_runtime._engine.tools import NO_TOOLS, ToolCalls, Tools
 from rlm_runtime._engine.window import complete_plainly
 from rlm_runtime._errors import (
@@ -79,7 +80,7 @@ class Run:
         limits: Limits,
         prompts: Prompts,
         open_sandbox: OpenSandbox | None,
-        record: Callable[[Event], None],
+        recording: Recording,
         gate: Gate | None = None,
         retries: RetryPolicy | None = None,
         tools: Tools = NO_TOOLS,
@@ -90,14 +91,14 @@ class Run:
         self.ledger = Ledger(limits)
         self._models = models
         self._open_sandbox = open_sandbox
-        self._record = record
+        self._recording = recording
         self._mode = mode
         self._started = time.monotonic()
         self._calls = Calls(
-            limits=limits, ledger=self.ledger, record=record, gate=gate, retries=retries
+            limits=limits, ledger=self.ledger, recording=recording, gate=gate, retries=retries
         )
         self._tools = tools
-        self._tool_calls = ToolCalls(limits=limits, record=record)
+        self._tool_calls = ToolCalls(limits=limits, recording=recording)
         # A parent holds its sandbox while it waits for its children, so each depth has its own
         self._sandboxes: defaultdict[int, anyio.CapacityLimiter] = defaultdict(
             lambda: anyio.CapacityLimiter(limits.max_sandboxes)
@@ -148,7 +149,7 @@ class Run:
 
     def record(self, event: Event) -> None:
         """Note an event."""
-        self._record(event)
+        self._recording.record(event)
 
     def open_sandbox(
         self, calls: HostCalls, *, memory_mb: int
@@ -282,7 +283,7 @@ class Run:
                     model=llm.name,
                     query=preview(query),
                     context=describe(context),
-                    answer_type=answer_type.name if answer_type else "",
+                    expected=answer_type.name if answer_type else "",
                 )
             )
             try:

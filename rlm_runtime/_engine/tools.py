@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import anyio
 
 from rlm_runtime._describe import preview
-from rlm_runtime._events import Event, ToolCalled, ToolFailed, ToolReturned
+from rlm_runtime._engine.recording import Recording
+from rlm_runtime._events import ToolCalled, ToolFailed, ToolReturned
 from rlm_runtime._limits import Limits
 from rlm_runtime._sandbox.base import ToolCall, ToolCallError
 from rlm_runtime._tools.base import HostTool, ToolError
@@ -35,9 +36,10 @@ NO_TOOLS = Tools()
 class ToolCalls:
     """Makes the calls of tools of one run."""
 
-    def __init__(self, *, limits: Limits, record: Callable[[Event], None]) -> None:
+    def __init__(self, *, limits: Limits, recording: Recording) -> None:
         self._limits = limits
-        self._record = record
+        self._recording = recording
+        self._record = recording.record
         self._made = 0
         self._room = anyio.CapacityLimiter(_MOST_AT_ONCE)
 

@@ -17,7 +17,7 @@ from rlm_runtime._cli.progress import EventLines, NoProgress
 from rlm_runtime._context import Context
 from rlm_runtime._errors import ConfigError, ModelError
 from rlm_runtime._events import Event
-from rlm_runtime._rlm import RunResult
+from rlm_runtime._runner import RunResult
 from rlm_runtime._types import Usage
 from tests._cli.events import node_started, run_ended, run_started
 

@@ -13,7 +13,7 @@ from rlm_runtime._cli.report import deliver, make_report
 from rlm_runtime._cli.status import ExitStatus
 from rlm_runtime._cli.tally import Tally
 from rlm_runtime._errors import LimitExceededError, ModelError, RLMError, SandboxError
-from rlm_runtime._rlm import RunResult
+from rlm_runtime._runner import RunResult
 from rlm_runtime._types import StopReason, Usage
 from tests._cli.events import SMALL_RUN, run_ended
 

@@ -11,15 +11,12 @@ from click.testing import CliRunner, Result
 from rlm_runtime._cli import cli
 from rlm_runtime._cli.runs import summarize
 from rlm_runtime._events import Event
-from rlm_runtime._trace import TraceWriter
 from tests._cli.events import SMALL_RUN, run_started
+from tests.traces import growing_trace, write_trace
 
 
 def write(trace_dir: Path, run: str, *events: Event) -> Path:
-    with TraceWriter(trace_dir, run) as writer:
-        for event in events:
-            writer.write(event)
-    return writer.path
+    return write_trace(trace_dir, run, *events)
 
 
 def invoke(trace_dir: Path, *args: str) -> Result:
@@ -66,9 +63,9 @@ def test_table_has_a_line_for_each_run(tmp_path: Path) -> None:
 
 
 def test_run_that_goes_on_is_running(tmp_path: Path) -> None:
-    with TraceWriter(tmp_path, "r") as writer:
-        assert summarize(writer.path).status == "running"
-    assert summarize(writer.path).status == "crashed"
+    with growing_trace(tmp_path, "r") as path:
+        assert summarize(path).status == "running"
+    assert summarize(path).status == "crashed"
 
 
 def test_garbage_is_unreadable_and_hides_no_other_run(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rlm_runtime._cli import cli
-from rlm_runtime._trace import TraceWriter
 from tests._cli.events import SMALL_RUN, attempt_failed
+from tests.traces import growing_trace, write_trace
 
 
 def invoke(*args: str) -> Result:
@@ -20,9 +20,7 @@ def invoke(*args: str) -> Result:
 def trace_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RLM_TRACE_DIR", str(tmp_path))
     for run, count in (("r1", 2), ("r2", len(SMALL_RUN))):
-        with TraceWriter(tmp_path, run) as writer:
-            for event in SMALL_RUN[:count]:
-                writer.write(event)
+        write_trace(tmp_path, run, *SMALL_RUN[:count])
     return tmp_path
 
 
@@ -43,16 +41,12 @@ def test_run_is_found_by_id_folder_or_file(trace_dir: Path, form: str) -> None:
 
 
 def test_growing_trace_is_shown(trace_dir: Path) -> None:
-    with TraceWriter(trace_dir, "r3") as writer:
-        for event in SMALL_RUN[:2]:
-            writer.write(event)
+    with growing_trace(trace_dir, "r3", *SMALL_RUN[:2]):
         assert "0 running, m" in invoke("r3").stdout
 
 
 def test_failed_attempts_are_told(trace_dir: Path) -> None:
-    with TraceWriter(trace_dir, "r3") as writer:
-        for event in (*SMALL_RUN[:3], attempt_failed(0, 0, 1, wait=2.0)):
-            writer.write(event)
+    write_trace(trace_dir, "r3", *SMALL_RUN[:3], attempt_failed(0, 0, 1, wait=2.0))
     first, _, last = invoke().stdout.splitlines()
     assert first.endswith(", 1 failed attempt")
     assert last.strip() == "call 0 attempt 1 failed: 429"

@@ -40,6 +40,7 @@ from rlm_runtime._sandbox.base import (
     ToolCall,
     ToolSpec,
 )
+from rlm_runtime._trace.recorder import Recorder
 from rlm_runtime._types import Completion, Message
 
 _E = TypeVar("_E", bound=Event)
@@ -343,7 +344,7 @@ def make_run(
         limits=limits or Limits(),
         prompts=Prompts.load(),
         open_sandbox=sandboxes,
-        record=events.append,
+        recording=Recorder(None, events.append),
         gate=gate,
         retries=retries,
         tools=tools,

@@ -33,6 +33,7 @@ from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy
 from rlm_runtime._llm.scripted import ScriptedLLM
 from rlm_runtime._models import ModelInfo
+from rlm_runtime._trace.recorder import Recorder
 from rlm_runtime._types import Completion, Message, Usage
 from tests._engine.fakes import Played, asked, make_run, play, repl
 
@@ -296,7 +297,9 @@ async def test_an_attempt_that_does_not_fit_into_the_limits_ends_the_call() -> N
     events: list[Event] = []
     model = Failing(cut())
     run = make_run(model).run
-    calls = Tight(limits=run.limits, ledger=run.ledger, record=events.append, retries=QUICK)
+    calls = Tight(
+        limits=run.limits, ledger=run.ledger, recording=Recorder(None, events.append), retries=QUICK
+    )
     node = Node(
         run, number=0, account=run.ledger.account, depth=0, llm=model, query="q", context="c"
     )

@@ -25,6 +25,7 @@ from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
 from rlm_runtime._models import ModelInfo
 from rlm_runtime._modes import ModeChoice
 from rlm_runtime._prompts import Prompts
+from rlm_runtime._trace.recorder import Recorder
 from rlm_runtime._types import Completion, Message, Usage
 from tests._engine.fakes import play as play_script
 from tests._engine.fakes import repl
@@ -84,7 +85,7 @@ async def play(
         prompts=PROMPTS,
         # There is none to be opened: to open one would fail
         open_sandbox=None,
-        record=kept.append,
+        recording=Recorder(None, kept.append),
         mode=ModeChoice("direct", "it was asked for"),
     )
     with anyio.fail_after(10):

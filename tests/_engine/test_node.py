@@ -28,6 +28,7 @@ from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
 from rlm_runtime._models import ModelInfo
 from rlm_runtime._prompts import Prompts
+from rlm_runtime._trace.recorder import Recorder
 from rlm_runtime._types import Completion, Message, Usage
 from tests._engine.fakes import FakeSandboxes, asked, play, repl
 
@@ -119,7 +120,7 @@ async def test_a_model_may_keep_the_messages_it_was_given() -> None:
         limits=Limits(),
         prompts=PROMPTS,
         open_sandbox=FakeSandboxes(),
-        record=lambda event: None,
+        recording=Recorder(None, None),
     )
     await run.answer("root", None, run="run", version="1")
     assert [len(messages) for messages in kept] == [2, 4]

@@ -40,10 +40,10 @@ async def test_an_answer_that_is_not_of_the_type_is_rejected_and_the_node_goes_o
 async def test_the_first_message_tells_the_schema() -> None:
     played = await play({"root": [REJECTED[1]]}, output_type=LIST)
     assert json.dumps(LIST) in played.requests[0][1].content
-    assert [event.answer_type for event in played.of(NodeStarted)] == ["JSON schema (array)"]
+    assert [event.expected for event in played.of(NodeStarted)] == ["JSON schema (array)"]
     played = await play({"root": [REJECTED[1]]})
     assert "schema" not in played.requests[0][1].content
-    assert [event.answer_type for event in played.of(NodeStarted)] == [""]
+    assert [event.expected for event in played.of(NodeStarted)] == [""]
 
 
 async def test_a_long_schema_is_cut_in_the_first_message() -> None:
@@ -60,7 +60,7 @@ async def test_the_answer_is_the_object_and_events_show_what_was_given() -> None
     (node,), (run,) = played.of(NodeEnded), played.of(RunEnded)
     assert node.answer == run.answer == "{'title': 'x', 'years': ('1', 2)}"
     assert node.answer_type == run.answer_type == "dict"
-    assert played.of(NodeStarted)[0].answer_type == "Report"
+    assert played.of(NodeStarted)[0].expected == "Report"
 
 
 async def test_a_partial_answer_is_of_no_type() -> None:
@@ -75,7 +75,7 @@ async def test_a_child_s_answer_follows_the_schema_of_its_call() -> None:
     assert played.answer == [1, 2]
     assert json.dumps(LIST) in played.requests[1][1].content
     assert "answer[1]: must be integer" in played.requests[2][-1].content
-    types = [event.answer_type for event in played.of(NodeStarted)]
+    types = [event.expected for event in played.of(NodeStarted)]
     assert types == ["", "JSON schema (array)"]
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from rlm_runtime import Event, Message, read_trace
 from rlm_runtime._events import CodeStarted, RunEnded, RunStarted
-from rlm_runtime._trace import list_runs
+from rlm_runtime._trace.places import list_runs
 from rlm_runtime.testing import LoopbackServer, open_loopback_server
 from tests._engine.fakes import asked, repl
 

@@ -13,9 +13,16 @@ from click.testing import CliRunner
 
 from rlm_runtime import RLM, ConfigError, Event, Message, RunResult, read_trace
 from rlm_runtime._cli import cli
+from rlm_runtime._engine.gate import Gate
+from rlm_runtime._engine.run import Models
+from rlm_runtime._engine.tools import NO_TOOLS
 from rlm_runtime._events import ModeChosen, SandboxStarted
+from rlm_runtime._limits import Limits
+from rlm_runtime._llm.base import LLM
 from rlm_runtime._models import ModelInfo
-from rlm_runtime._modes import AskedMode
+from rlm_runtime._modes import DIRECT_BELOW_CHARS, AskedMode
+from rlm_runtime._prompts import Prompts
+from rlm_runtime._runner import Runner
 from rlm_runtime.testing import ScriptedLLM, open_loopback_server
 from tests._engine.fakes import repl
 from tests.e2e.test_cli import rlm
@@ -85,17 +92,31 @@ class Narrow(ScriptedLLM):
         return ModelInfo(context_tokens=200)
 
 
+def runner(llm: LLM, *, needs_code: str | None = None) -> Runner:
+    return Runner(
+        models=Models(root=llm, subs=[llm], aliases={}),
+        tools=NO_TOOLS,
+        prompts=Prompts.load(),
+        pool=None,
+        limits=Limits(),
+        asked_mode="auto",
+        direct_below_chars=DIRECT_BELOW_CHARS,
+        needs_code=needs_code,
+        trace_dir=None,
+        on_event=None,
+        gate=Gate(),
+    )
+
+
 def test_auto_heeds_the_window_of_the_root_and_what_only_code_can_use() -> None:
     wide, narrow = ScriptedLLM(policy), Narrow(policy)
-    plain = RLM(wide, mode="auto", trace_dir=None)
-    packed = RLM(wide, mode="auto", packages=["attrs"], trace_dir=None)
     query, context = "q", "x" * 699
-    assert plain._choose_mode(query, context, wide).mode == "direct"
-    assert plain._choose_mode(query, context, narrow).mode == "direct"
-    assert plain._choose_mode(query, f"{context}x", narrow).mode == "rlm"
-    assert packed._choose_mode(query, context, wide).mode == "rlm"
-    tooled = RLM(wide, mode="auto", tools=[policy], trace_dir=None)
-    assert "tools, which only code" in tooled._choose_mode(query, context, wide).reason
+    assert runner(wide).choose_mode(query, context).mode == "direct"
+    assert runner(narrow).choose_mode(query, context).mode == "direct"
+    assert runner(narrow).choose_mode(query, f"{context}x").mode == "rlm"
+    assert runner(wide, needs_code="packages").choose_mode(query, context).mode == "rlm"
+    choice = runner(wide, needs_code="tools").choose_mode(query, context)
+    assert "tools, which only code" in choice.reason
 
 
 async def test_an_unknown_mode_is_refused() -> None:

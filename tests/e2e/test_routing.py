@@ -10,7 +10,8 @@ import pytest
 
 from rlm_runtime import RLM, Event, Limits, Message
 from rlm_runtime._events import NodeStarted, RunStarted
-from rlm_runtime._trace import list_runs, read_trace
+from rlm_runtime._trace.places import list_runs
+from rlm_runtime._trace.reader import read_trace
 from rlm_runtime.testing import open_loopback_server
 from tests._engine.fakes import asked, repl
 from tests.e2e.test_cli import rlm

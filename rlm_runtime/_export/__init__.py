@@ -1,0 +1,1 @@
+"""What a trace can be turned into: pages, lines, chats, spans; all from its events alone."""
