@@ -15,7 +15,7 @@ import anyio
 from rlm_runtime._answer_types.base import answer_type_of
 from rlm_runtime._config import read_environment
 from rlm_runtime._engine.gate import Gate
-from rlm_runtime._engine.run import Models
+from rlm_runtime._engine.models import Models
 from rlm_runtime._engine.tools import Tools
 from rlm_runtime._errors import ConfigError, InputError, RLMError
 from rlm_runtime._events import Event

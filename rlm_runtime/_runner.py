@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
@@ -14,7 +15,9 @@ from rlm_runtime._answer_types.base import AnswerType
 from rlm_runtime._engine.contexts import memory_for
 from rlm_runtime._engine.direct import most_prompt_chars
 from rlm_runtime._engine.gate import Gate
-from rlm_runtime._engine.run import Models, Run
+from rlm_runtime._engine.models import Models
+from rlm_runtime._engine.run import Run
+from rlm_runtime._engine.seeds import SEED_BITS
 from rlm_runtime._engine.tools import Tools
 from rlm_runtime._errors import RLMError
 from rlm_runtime._events import Event
@@ -93,6 +96,7 @@ class Runner:
                         run=run_id,
                         version=version("rlm-pyodide"),
                         answer_type=answer_type,
+                        seed=secrets.randbits(SEED_BITS),
                     )
                 except RLMError as exc:
                     exc.trace_path = path

@@ -9,9 +9,16 @@ from dataclasses import dataclass, field
 from rlm_runtime._account import Account
 from rlm_runtime._engine.node import Node
 from rlm_runtime._errors import ModelError
-from rlm_runtime._events import ModelAttemptFailed, ModelFailed, ModelReplied, WorstCaseExceeded
+from rlm_runtime._events import (
+    ModelAttemptFailed,
+    ModelAttemptStarted,
+    ModelFailed,
+    ModelReplied,
+    WorstCaseExceeded,
+)
 from rlm_runtime._llm.base import LLM, CallOptions
 from rlm_runtime._types import Completion, Message, Usage
+from rlm_runtime._usage import Reservation
 from rlm_runtime._worst_case import WorstCase
 
 
@@ -31,6 +38,8 @@ class Call:
     attempts: int = 0
     waited: float = 0.0
     """Seconds since the first attempt failed, those in the queue for room not counted."""
+    reservation: Reservation | None = None
+    """What is set aside for the newest attempt."""
 
     @property
     def messages(self) -> Sequence[Message]:
@@ -41,6 +50,32 @@ class Call:
     def seconds(self) -> float:
         """How long it has been under way."""
         return time.monotonic() - self.started
+
+    def attempt_started(self, completion_tokens: int | None) -> ModelAttemptStarted:
+        """Tell that an attempt is sent, and how long its reply may be."""
+        return ModelAttemptStarted(
+            node=self.node.number,
+            call=self.number,
+            attempt=self.attempts,
+            prompt_tokens=self.worst.prompt_tokens,
+            completion_tokens=completion_tokens,
+        )
+
+    def cancelled(self) -> ModelFailed:
+        """Tell that nobody waits for a reply any more, and what may be billed all the same."""
+        lost = self.reservation.used if self.reservation is not None else None
+        used = Usage() if lost is None else lost
+        return ModelFailed(
+            node=self.node.number,
+            call=self.number,
+            error="Nobody waits for it any more",
+            seconds=self.seconds,
+            attempts=self.attempts,
+            cancelled=True,
+            prompt_tokens=used.prompt_tokens,
+            completion_tokens=used.completion_tokens,
+            cost=used.cost,
+        )
 
     def replied(self, completion: Completion, seconds: float) -> ModelReplied:
         """Tell of the reply, and how long its attempt took."""
@@ -60,6 +95,7 @@ class Call:
             seconds_to_first_token=completion.seconds_to_first_token,
             attempts=self.attempts,
             model=completion.model,
+            counted=completion.is_counted,
         )
 
     def exceeded(self, usage: Usage, completion_tokens: int) -> WorstCaseExceeded:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -64,8 +66,11 @@ class Calls:
         *,
         iteration: int | None,
         options: CallOptions,
+        sub_call: int | None = None,
     ) -> Completion:
         """Call a model in the name of a node; `iteration` is None for a plain completion.
+
+        Once there is a reply, it outlives this process.
 
         Raises:
             LimitExceededError: No call is left.
@@ -73,13 +78,16 @@ class Calls:
         """
         # A slot is held for an attempt only: who backs off makes room for others
         async with self._gate.slot(self._room, node.number, llm.name) as slot:
-            call = self._enter(node, llm, messages, iteration, options)
-            outcome = await self._try(call, slot)
-        while not isinstance(outcome, Completion):
-            await anyio.sleep(outcome)
-            call.waited += outcome
-            async with self._gate.slot(self._room, node.number, llm.name) as slot:
+            call = self._enter(node, llm, messages, iteration, options, sub_call)
+            with self._noting_cancellation(call):
                 outcome = await self._try(call, slot)
+        with self._noting_cancellation(call):
+            while not isinstance(outcome, Completion):
+                await anyio.sleep(outcome)
+                call.waited += outcome
+                async with self._gate.slot(self._room, node.number, llm.name) as slot:
+                    outcome = await self._try(call, slot)
+        await self._recording.wait_written()
         return outcome
 
     def _enter(
@@ -89,6 +97,7 @@ class Calls:
         messages: Sequence[Message],
         iteration: int | None,
         options: CallOptions,
+        sub_call: int | None,
     ) -> Call:
         """Number a call, and fix what it sends; only now is it known whether it is the last."""
         # A plain completion is one level below the node that asks for it
@@ -109,7 +118,13 @@ class Calls:
         new = as_dicts(messages) if iteration is None else node.take_new_messages()
         self._record(
             ModelRequested(
-                node=node.number, call=number, model=llm.name, iteration=iteration, messages=new
+                node=node.number,
+                call=number,
+                model=llm.name,
+                iteration=iteration,
+                messages=new,
+                sub_call=sub_call,
+                schema="" if options.schema is None else json.dumps(dict(options.schema)),
             )
         )
         return Call(
@@ -142,6 +157,8 @@ class Calls:
         """
         if call.attempts > 1:
             call.waited += seconds
+        # What it used is told with its failure
+        call.reservation = None
         wait = self._retries.next_wait(
             error, call.attempts, call.waited, answered=slot.lane.width.has_answered
         )
@@ -161,6 +178,10 @@ class Calls:
         async with self._ledger.reserve(call.account, call.worst) as reservation:
             if reservation.completion_tokens is not None:
                 options = replace(options, max_completion_tokens=reservation.completion_tokens)
+            call.reservation = reservation
+            self._record(call.attempt_started(reservation.completion_tokens))
+            # Whatever happens to this process, it is known that something may be billed
+            await self._recording.wait_written()
             try:
                 completion = await _ask(call.llm, call.messages, options)
             except ModelError as exc:
@@ -175,6 +196,14 @@ class Calls:
         if reservation.is_exceeded:
             self._record(call.exceeded(completion.usage, reservation.completion_tokens or 0))
         return completion
+
+    @contextmanager
+    def _noting_cancellation(self, call: Call) -> Iterator[None]:
+        try:
+            yield
+        except anyio.get_cancelled_exc_class():
+            self._record(call.cancelled())
+            raise
 
     def _is_last_reply(self, node: Node, worst: WorstCase) -> bool:
         last = node.iteration == self._limits.max_iterations

@@ -13,7 +13,7 @@ from rlm_runtime._answer_types.replies import without_thoughts
 from rlm_runtime._engine.contexts import check_sendable
 from rlm_runtime._engine.history import as_dicts
 from rlm_runtime._engine.leaf import as_text, complete
-from rlm_runtime._engine.node import Answer, Node
+from rlm_runtime._engine.node import Node
 from rlm_runtime._engine.window import complete_plainly
 from rlm_runtime._errors import InputError, NoAnswerError
 from rlm_runtime._llm.base import CallOptions
@@ -66,8 +66,8 @@ class DirectNode(Node):
             raise NoAnswerError(
                 "Stopped without an answer: the reply is empty", stop_reason="no_answer"
             )
-        self._answer = Answer(value, given)
-        self._tree.answered(self)
+        self.give(value, given)
+        await self._note_answer()
         return value
 
     def warn_of_last_reply(self) -> None:

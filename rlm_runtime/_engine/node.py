@@ -10,7 +10,7 @@ import anyio
 
 from rlm_runtime._account import Account
 from rlm_runtime._answer_types.base import AnswerType
-from rlm_runtime._describe import describe
+from rlm_runtime._describe import describe, preview
 from rlm_runtime._engine.ahead import open_ahead
 from rlm_runtime._engine.bounds import describe_left
 from rlm_runtime._engine.cell import run_cell
@@ -19,27 +19,30 @@ from rlm_runtime._engine.history import History
 from rlm_runtime._engine.observation import observe, observe_within
 from rlm_runtime._engine.reading import Reading, read_completion
 from rlm_runtime._engine.repetition import Repetition
+from rlm_runtime._engine.requests import Requests
 from rlm_runtime._engine.tree import Tree
-from rlm_runtime._engine.typed import judge, shown_schema
+from rlm_runtime._engine.typed import shown_schema
 from rlm_runtime._engine.window import Window
 from rlm_runtime._errors import (
     LimitExceededError,
     ModelContentFilterError,
     ModelContextWindowError,
-    ModelError,
     NoAnswerError,
     RLMError,
     SandboxError,
 )
-from rlm_runtime._events import CodeExecuted, CodeStarted, SandboxLost, SandboxStarted
+from rlm_runtime._events import (
+    AnswerGiven,
+    CodeExecuted,
+    CodeStarted,
+    SandboxLost,
+    SandboxStarted,
+)
 from rlm_runtime._llm.base import LLM
 from rlm_runtime._prompts import Reminder, SubCalls
 from rlm_runtime._sandbox.base import (
     ExecutionResult,
     Sandbox,
-    SubCall,
-    SubCallError,
-    ToolCall,
 )
 from rlm_runtime._tools.base import HostTool
 from rlm_runtime._tools.listing import list_tools
@@ -61,7 +64,7 @@ class Answer:
 
 
 class Node:
-    """One RLM of the tree. It is also what its sandbox's requests go to."""
+    """One RLM of the tree."""
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class Node:
         context: object,
         tools: Mapping[str, HostTool] | None = None,
         answer_type: AnswerType | None = None,
+        seed: int = 0,
     ) -> None:
         self.number = number
         self.account = account
@@ -85,18 +89,22 @@ class Node:
         self.context = context
         self.tools = tools or {}
         self.answer_type = answer_type
+        self.seed = seed
+        """What the random numbers of its sandboxes come from."""
         self.iteration = 0
         self.partial: object = None
         """The best so far: what the model said or its code printed, whichever came last."""
         self._tree = tree
         self._prompts = tree.prompts.for_model(llm.name)
         self._scope = anyio.CancelScope()
+        self.answer_ref = ""
+        """Names the answer in the trace."""
         self._answer: Answer | None = None
         self._history = History()
         self._window = Window(number, llm, self._history, self._prompts, tree.record)
         self._repetition = Repetition()
         self._empty_replies = 0
-        self._open_calls = 0
+        self._requests = Requests(self, tree)
         self._results: list[ExecutionResult] = []
         self._variables: tuple[str, ...] = ()
 
@@ -122,54 +130,13 @@ class Node:
             if self._answer is None:
                 raise
         assert self._answer is not None, "only an answer cancels the scope"
+        await self._note_answer()
         return self._answer.value
-
-    async def llm_query(self, call: SubCall) -> object:
-        """Answer a sub-call of this node's code."""
-        self._open_calls += 1
-        try:
-            return await self._tree.sub_call(self, call)
-        except LimitExceededError as exc:
-            raise SubCallError(str(exc), stop_reason=exc.stop_reason, partial=exc.partial) from exc
-        except ModelError as exc:
-            raise SubCallError(str(exc), stop_reason="model_error") from exc
-        except SandboxError as exc:
-            raise SubCallError(str(exc), stop_reason="sandbox_error") from exc
-        except RLMError as exc:
-            raise SubCallError(str(exc), stop_reason="error") from exc
-        finally:
-            self._open_calls -= 1
-
-    async def tool(self, call: ToolCall) -> object:
-        """Call a tool of this node; waiting for it is free, as for a sub-call."""
-        self._open_calls += 1
-        try:
-            return await self._tree.call_tool(self, call)
-        finally:
-            self._open_calls -= 1
-
-    async def final(self, answer: object) -> None:
-        """Take the answer; the first one wins, and ends everything that the node does.
-
-        Raises:
-            AnswerRejectedError: It is not of the type that it must be.
-        """
-        value = answer
-        if self.answer_type is not None and self._answer is None:
-            value = await judge(self.answer_type, answer)
-        if self._answer is None:
-            self._answer = Answer(value, answer)
-            self._tree.answered(self)
-        self._scope.cancel()
 
     @property
     def given(self) -> object:
         """The answer as the code gave it, which may differ from what its type makes of it."""
         return None if self._answer is None else self._answer.given
-
-    def limits(self) -> dict[str, int | float | None]:
-        """Tell what this node may still spend."""
-        return self._tree.limits_left(self)
 
     def warn_of_last_reply(self) -> None:
         """Add to the newest message that no reply after the next one is read."""
@@ -178,6 +145,32 @@ class Node:
     def take_new_messages(self) -> tuple[dict[str, str], ...]:
         """Return the messages that no earlier call has taken."""
         return self._history.take_new()
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether it has its answer, though it may not have ended yet."""
+        return self._answer is not None
+
+    def give(self, value: object, given: object) -> None:
+        """Have an answer, unless there is one, and end all that the node does."""
+        if self._answer is None:
+            self._answer = Answer(value, given)
+            self._tree.answered(self)
+        self._scope.cancel()
+
+    async def _note_answer(self) -> None:
+        """See that the answer outlives this process."""
+        given, recording = self.given, self._tree.recording
+        self.answer_ref = await recording.keep(given)
+        self._tree.record(
+            AnswerGiven(
+                node=self.number,
+                iteration=self.iteration,
+                answer=preview(given),
+                answer_ref=self.answer_ref,
+            )
+        )
+        await recording.wait_written()
 
     def _begin(self) -> None:
         limits, prompts = self._tree.limits, self._prompts
@@ -208,7 +201,7 @@ class Node:
         memory_mb = memory_for(self.context, self._tree.limits)
         async with (
             open_ahead(self._ask) as first,
-            self._tree.open_sandbox(self, memory_mb=memory_mb) as sandbox,
+            self._tree.open_sandbox(self._requests, memory_mb=memory_mb) as sandbox,
         ):
             await sandbox.assign("context", self.context)
             await sandbox.assign("query", self.query)
@@ -269,13 +262,15 @@ class Node:
             return
         self._empty_replies = 0
         self._results = []
-        for block in reading.blocks:
-            self._results.append(await self._execute(sandbox, block))
+        for number, block in enumerate(reading.blocks):
+            self._results.append(await self._execute(sandbox, block, number))
         self._observe(self._results)
         self._guard_against_repetition(reading)
 
-    async def _execute(self, sandbox: Sandbox, code: str) -> ExecutionResult:
-        self._tree.record(CodeStarted(node=self.number, iteration=self.iteration, code=code))
+    async def _execute(self, sandbox: Sandbox, code: str, block: int) -> ExecutionResult:
+        self._tree.record(
+            CodeStarted(node=self.number, iteration=self.iteration, code=code, block=block)
+        )
         started = time.monotonic()
         result: ExecutionResult | None = None
         try:
@@ -283,11 +278,13 @@ class Node:
                 sandbox,
                 code,
                 max_seconds=self._tree.limits.max_cell_seconds,
-                is_waiting=lambda: self._open_calls > 0,
+                is_waiting=lambda: self._requests.open > 0,
             )
         finally:
             # What was printed counts, also where the code did not come to its end
-            self._note_execution(result or sandbox.output_so_far(), started)
+            self._note_execution(
+                result or sandbox.output_so_far(), started, block, completed=result is not None
+            )
         self._variables = result.variables
         return result
 
@@ -299,7 +296,7 @@ class Node:
             ),
             iteration=self.iteration,
             iterations=limits.max_iterations,
-            limits=describe_left(self.limits()),
+            limits=describe_left(self._tree.limits_left(self)),
         )
         self._history.say("user", observation)
 
@@ -343,7 +340,9 @@ class Node:
         tokens = completion.usage.completion_tokens
         self._history.say("user", self._prompts.reminder(kind, tokens=tokens))
 
-    def _note_execution(self, result: ExecutionResult, started: float) -> None:
+    def _note_execution(
+        self, result: ExecutionResult, started: float, block: int, *, completed: bool
+    ) -> None:
         self.partial = result.stdout.strip() or self.partial
         self._tree.record(
             CodeExecuted(
@@ -354,5 +353,8 @@ class Node:
                 error=result.error,
                 pending=result.pending,
                 seconds=time.monotonic() - started,
+                block=block,
+                completed=completed,
+                variables=result.variables,
             )
         )

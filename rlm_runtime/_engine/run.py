@@ -6,9 +6,9 @@ import hashlib
 import math
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import anyio
 import anyio.to_thread
@@ -21,15 +21,17 @@ from rlm_runtime._engine.calls import Calls
 from rlm_runtime._engine.direct import DirectNode, most_prompt_chars
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.leaf import complete, prompt_of
+from rlm_runtime._engine.models import Models
 from rlm_runtime._engine.node import Node
 from rlm_runtime._engine.recording import Recording
+from rlm_runtime._engine.seeds import derive_seed
+from rlm_runtime._engine.stops import explain_stop, stop_reason_of
+from rlm_runtime._engine.sub_calls import Given, SubCalls, keep_given
 from rlm_runtime._engine.tools import NO_TOOLS, ToolCalls, Tools
 from rlm_runtime._engine.window import complete_plainly
 from rlm_runtime._errors import (
     LimitExceededError,
-    ModelError,
     RLMError,
-    SandboxError,
 )
 from rlm_runtime._events import (
     Event,
@@ -54,20 +56,6 @@ from rlm_runtime._sandbox.base import (
 )
 from rlm_runtime._types import Completion, Message, StopReason
 from rlm_runtime._usage import Ledger
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Models:
-    """Who answers where."""
-
-    root: LLM
-    subs: Sequence[LLM]
-    """Those below the root: the n-th at depth n, the last one at all that are deeper."""
-    aliases: Mapping[str, LLM]
-
-    def for_depth(self, depth: int) -> LLM:
-        """Give the model of the nodes and completions at a depth."""
-        return self.root if depth == 0 else self.subs[min(depth, len(self.subs)) - 1]
 
 
 class Run:
@@ -97,6 +85,7 @@ class Run:
         self._calls = Calls(
             limits=limits, ledger=self.ledger, recording=recording, gate=gate, retries=retries
         )
+        self._sub_calls = SubCalls(recording)
         self._tools = tools
         self._tool_calls = ToolCalls(limits=limits, recording=recording)
         # A parent holds its sandbox while it waits for its children, so each depth has its own
@@ -115,13 +104,19 @@ class Run:
         run: str,
         version: str,
         answer_type: AnswerType | None = None,
+        settings: str = "",
+        seed: int = 0,
     ) -> object:
         """Answer the query; partial answers need not be of the type.
+
+        `settings` tells in JSON what else the run was set to; from `seed` come the random numbers
+        of its code.
 
         Raises:
             RLMError: There is no answer; `usage` is set.
         """
         self._run = run
+        given = await keep_given(self._recording, query, context, answer_type)
         self.record(
             RunStarted(
                 run=run,
@@ -130,22 +125,32 @@ class Run:
                 model=self._models.root.name,
                 sub_model=", ".join(llm.name for llm in self._models.subs),
                 limits={name: getattr(self.limits, name) for name in Limits.__slots__},
+                query_ref=given.query_ref,
+                context_ref=given.context_ref,
+                schema=given.schema,
+                settings=settings,
+                seed=seed,
             )
         )
         if self._mode.reason:
             self.record(ModeChosen(mode=self._mode.mode, reason=self._mode.reason))
         try:
-            answer = await self._answer_in_time(query, context, answer_type)
+            answer = await self._answer_in_time(given, seed)
         except RLMError as exc:
             exc.usage = self.ledger.usage
             partial = exc.partial if isinstance(exc, LimitExceededError) else self._partial()
-            self._end(_stop_reason(exc), partial, str(exc))
+            self._end(stop_reason_of(exc), partial, str(exc))
             raise
         except BaseException as exc:
-            self._end(_stop_reason(exc), self._partial(), _reason(exc))
+            self._end(stop_reason_of(exc), self._partial(), explain_stop(exc))
             raise
         self._end("answered", answer if self._root is None else self._root.given, None)
         return answer
+
+    @property
+    def recording(self) -> Recording:
+        """What takes the events and values of the run."""
+        return self._recording
 
     def record(self, event: Event) -> None:
         """Note an event."""
@@ -166,6 +171,7 @@ class Run:
         *,
         iteration: int | None,
         options: CallOptions = NO_OPTIONS,
+        sub_call: int | None = None,
     ) -> Completion:
         """Call a model in the name of a node.
 
@@ -175,7 +181,9 @@ class Run:
         """
         if options.cache_key is None:
             options = replace(options, cache_key=self._cache_key(node, messages, iteration))
-        reply = self._calls.complete(node, llm, messages, iteration=iteration, options=options)
+        reply = self._calls.complete(
+            node, llm, messages, iteration=iteration, options=options, sub_call=sub_call
+        )
         return await (complete_plainly(reply, llm, messages) if iteration is None else reply)
 
     async def sub_call(self, node: Node, call: SubCall) -> object:
@@ -197,16 +205,25 @@ class Run:
         answer_type = None
         if call.schema is not None:
             answer_type = await anyio.to_thread.run_sync(answer_type_of_text, call.schema)
-        if depth == self.limits.max_depth or call.recursive is False:
-            return await self._answer_plainly(node, llm, call, answer_type)
-        return await self._answer_by_node(
+        by_node = depth < self.limits.max_depth and call.recursive is not False
+        given = await keep_given(
+            self._recording,
             call.prompt,
             call.prompt if call.context is None else call.context,
-            llm=llm,
-            depth=depth,
-            parent=node,
-            answer_type=answer_type,
+            answer_type,
+            schema=call.schema or "",
         )
+        sub_call = self._sub_calls.start(node, call, given, model=llm.name, by_node=by_node)
+        async with sub_call.ending():
+            if by_node:
+                seed = derive_seed(node.seed, sub_call.key, sub_call.occurrence)
+                answer = await self._answer_by_node(
+                    given, llm=llm, depth=depth, parent=node, seed=seed, sub_call=sub_call.number
+                )
+            else:
+                answer = await self._answer_plainly(node, llm, call, given, sub_call.number)
+            sub_call.answered(answer, await self._recording.keep(answer))
+        return answer
 
     async def call_tool(self, node: Node, call: ToolCall) -> object:
         """Call a tool of a node.
@@ -214,7 +231,7 @@ class Run:
         Raises:
             ToolCallError: It failed, or no call is left.
         """
-        return await self._tool_calls.call(node.number, node.tools, call)
+        return await self._tool_calls.call(node.number, node.iteration, node.tools, call)
 
     def completion_chars(self, node: Node) -> int:
         """Tell how much a plain completion should read that a node's code asks for."""
@@ -234,16 +251,12 @@ class Run:
         )
         return {**left, "tool_calls": self._tool_calls.left} if node.tools else left
 
-    async def _answer_in_time(
-        self, query: str, context: object, answer_type: AnswerType | None
-    ) -> object:
+    async def _answer_in_time(self, given: Given, seed: int) -> object:
         with self._time:
             if self.limits.max_seconds is not None:
                 self._time.deadline = anyio.current_time() + self.limits.max_seconds
             llm = self._models.for_depth(0)
-            return await self._answer_by_node(
-                query, context, llm=llm, depth=0, parent=None, answer_type=answer_type
-            )
+            return await self._answer_by_node(given, llm=llm, depth=0, parent=None, seed=seed)
         raise LimitExceededError(
             f"Stopped without an answer: max_seconds is {self.limits.max_seconds:g}",
             stop_reason="max_seconds",
@@ -252,13 +265,13 @@ class Run:
 
     async def _answer_by_node(
         self,
-        query: str,
-        context: object,
+        given: Given,
         *,
         llm: LLM,
         depth: int,
         parent: Node | None,
-        answer_type: AnswerType | None,
+        seed: int,
+        sub_call: int | None = None,
     ) -> object:
         number = self.ledger.start_node()
         kind = DirectNode if self._mode.mode == "direct" else Node
@@ -269,10 +282,11 @@ class Run:
                 account=self._account_for(parent),
                 depth=depth,
                 llm=llm,
-                query=query,
-                context=context,
+                query=given.query,
+                context=given.context,
                 tools=self._tools.for_depth(depth),
-                answer_type=answer_type,
+                answer_type=given.answer_type,
+                seed=seed,
             )
             self._root = self._root or node
             self.record(
@@ -281,24 +295,30 @@ class Run:
                     parent=None if parent is None else parent.number,
                     depth=depth,
                     model=llm.name,
-                    query=preview(query),
-                    context=describe(context),
-                    expected=answer_type.name if answer_type else "",
+                    query=preview(given.query),
+                    context=describe(given.context),
+                    expected=given.answer_type.name if given.answer_type else "",
+                    sub_call=sub_call,
+                    query_ref=given.query_ref,
+                    context_ref=given.context_ref,
+                    schema=given.schema,
                 )
             )
             try:
                 answer = await node.answer()
             except BaseException as exc:
-                self._end_node(node, self._why(exc), node.partial, _reason(exc))
+                self._end_node(node, self._why(exc), node.partial, explain_stop(exc))
                 raise
             self._end_node(node, "answered", node.given, None)
             return answer
 
     async def _answer_plainly(
-        self, node: Node, llm: LLM, call: SubCall, answer_type: AnswerType | None
+        self, node: Node, llm: LLM, call: SubCall, given: Given, sub_call: int
     ) -> object:
         async def ask(messages: Sequence[Message], options: CallOptions) -> Completion:
-            return await self.complete(node, llm, messages, iteration=None, options=options)
+            return await self.complete(
+                node, llm, messages, iteration=None, options=options, sub_call=sub_call
+            )
 
         prompts = self.prompts.for_model(llm.name)
         return await complete(
@@ -306,7 +326,7 @@ class Run:
             prompts=prompts,
             system=prompts.leaf(),
             prompt=await prompt_of(call),
-            answer_type=answer_type,
+            answer_type=given.answer_type,
             structured=llm.info.structured_output,
         )
 
@@ -337,7 +357,7 @@ class Run:
     def _why(self, exc: BaseException) -> StopReason:
         """Tell why a node ended; when time is up, all that are open are cancelled."""
         cancelled = isinstance(exc, anyio.get_cancelled_exc_class())
-        return "max_seconds" if cancelled and self._time.cancel_called else _stop_reason(exc)
+        return "max_seconds" if cancelled and self._time.cancel_called else stop_reason_of(exc)
 
     def _partial(self) -> object:
         return None if self._root is None else self._root.partial
@@ -350,6 +370,7 @@ class Run:
                 answer=preview(answer),
                 answer_type=type(answer).__name__,
                 error=error,
+                answer_ref=node.answer_ref,
             )
         )
 
@@ -367,23 +388,8 @@ class Run:
                 completion_tokens=usage.completion_tokens,
                 cost=usage.cost,
                 seconds=time.monotonic() - self._started,
+                cached_tokens=usage.cached_tokens,
+                reasoning_tokens=usage.reasoning_tokens,
+                answer_ref="" if self._root is None else self._root.answer_ref,
             )
         )
-
-
-def _stop_reason(exc: BaseException) -> StopReason:
-    match exc:
-        case LimitExceededError():
-            return exc.stop_reason
-        case ModelError():
-            return "model_error"
-        case SandboxError():
-            return "sandbox_error"
-    return "interrupted" if isinstance(exc, anyio.get_cancelled_exc_class()) else "error"
-
-
-def _reason(exc: BaseException) -> str | None:
-    """Say what went wrong; nothing did where the node was only cancelled."""
-    if isinstance(exc, anyio.get_cancelled_exc_class()):
-        return None
-    return str(exc) if isinstance(exc, RLMError) else repr(exc)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 
@@ -49,7 +50,9 @@ class ToolCalls:
         limit = self._limits.max_tool_calls
         return None if limit is None else limit - self._made
 
-    async def call(self, node: int, tools: Mapping[str, HostTool], call: ToolCall) -> object:
+    async def call(
+        self, node: int, iteration: int, tools: Mapping[str, HostTool], call: ToolCall
+    ) -> object:
         """Call one of a node's tools.
 
         Raises:
@@ -64,21 +67,31 @@ class ToolCalls:
             )
         number, self._made = self._made, self._made + 1
         given = preview([*call.args, *([call.kwargs] if call.kwargs else [])])
-        self._record(ToolCalled(node=node, call=number, tool=tool.name, arguments=given))
+        arguments_ref = await self._recording.keep([call.args, call.kwargs])
+        self._record(
+            ToolCalled(
+                node=node,
+                call=number,
+                tool=tool.name,
+                arguments=given,
+                iteration=iteration,
+                key=f"{tool.name}/{arguments_ref}",
+                arguments_ref=arguments_ref,
+            )
+        )
         started = time.monotonic()
-        error = "it was cancelled"
+        failed = partial(ToolFailed, node=node, call=number, tool=tool.name)
         try:
             result = await self._call(tool, call)
-            error = ""
         except ToolError as exc:
-            error = str(exc)
-            raise ToolCallError(error) from exc
-        finally:
+            self._record(failed(error=str(exc), seconds=time.monotonic() - started))
+            raise ToolCallError(str(exc)) from exc
+        except BaseException:
             seconds = time.monotonic() - started
-            if error:
-                self._record(
-                    ToolFailed(node=node, call=number, tool=tool.name, error=error, seconds=seconds)
-                )
+            self._record(failed(error="it was cancelled", seconds=seconds, cancelled=True))
+            raise
+        seconds = time.monotonic() - started
+        result_ref = await self._recording.keep(result)
         self._record(
             ToolReturned(
                 node=node,
@@ -87,8 +100,11 @@ class ToolCalls:
                 result=preview(result),
                 result_type=type(result).__name__,
                 seconds=seconds,
+                result_ref=result_ref,
             )
         )
+        # What a tool did is done: its result must outlive this process
+        await self._recording.wait_written()
         return result
 
     async def _call(self, tool: HostTool, call: ToolCall) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
+from rlm_runtime._engine.recording import Recording
 from rlm_runtime._events import Event
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
@@ -29,6 +30,11 @@ class Tree(Protocol):
     limits: Limits
     prompts: Prompts
 
+    @property
+    def recording(self) -> Recording:
+        """What takes the events and values of the run."""
+        ...
+
     def record(self, event: Event) -> None:
         """Note an event."""
         ...
@@ -47,6 +53,7 @@ class Tree(Protocol):
         *,
         iteration: int | None,
         options: CallOptions = NO_OPTIONS,
+        sub_call: int | None = None,
     ) -> Completion:
         """Call a model in the name of a node."""
         ...

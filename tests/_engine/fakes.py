@@ -22,8 +22,9 @@ import anyio.lowlevel
 
 from rlm_runtime._answer_types.base import answer_type_of
 from rlm_runtime._engine.gate import Gate
-from rlm_runtime._engine.node import Node
-from rlm_runtime._engine.run import Models, Run
+from rlm_runtime._engine.models import Models
+from rlm_runtime._engine.requests import Requests
+from rlm_runtime._engine.run import Run
 from rlm_runtime._engine.tools import NO_TOOLS, Tools
 from rlm_runtime._errors import RLMError, SandboxError
 from rlm_runtime._events import Event
@@ -234,15 +235,16 @@ class FakeSandboxes:
 
     @asynccontextmanager
     async def __call__(self, calls: HostCalls, *, memory_mb: int) -> AsyncIterator[FakeSandbox]:
-        assert isinstance(calls, Node)
+        assert isinstance(calls, Requests)
+        depth = calls.node.depth
         number = len(self.opened)
         if self.starting is not None:
             await self.starting(number)
         if number in self.problems:
             raise self.problems.pop(number)
         self.memory_mb.append(memory_mb)
-        self.live[calls.depth] += 1
-        self.peak[calls.depth] = max(self.peak[calls.depth], self.live[calls.depth])
+        self.live[depth] += 1
+        self.peak[depth] = max(self.peak[depth], self.live[depth])
         try:
             async with anyio.create_task_group() as tasks:
                 sandbox = FakeSandbox(calls, 1000 + number, tasks)
@@ -257,7 +259,7 @@ class FakeSandboxes:
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.sleep(self.closing_seconds)
-            self.live[calls.depth] -= 1
+            self.live[depth] -= 1
 
 
 def repl(*blocks: str) -> str:

@@ -10,7 +10,8 @@ import anyio
 import pytest
 
 from rlm_runtime._answer_types.base import answer_type_of
-from rlm_runtime._engine.run import Models, Run
+from rlm_runtime._engine.models import Models
+from rlm_runtime._engine.run import Run
 from rlm_runtime._errors import (
     InputError,
     LimitExceededError,
@@ -110,7 +111,9 @@ async def test_the_reply_is_the_answer_and_the_context_is_in_the_prompt() -> Non
         "mode_chosen",
         "node_started",
         "model_requested",
+        "model_attempt_started",
         "model_replied",
+        "answer_given",
         "node_ended",
         "run_ended",
     ]

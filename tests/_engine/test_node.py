@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from rlm_runtime._engine.run import Models, Run
+from rlm_runtime._engine.models import Models
+from rlm_runtime._engine.run import Run
 from rlm_runtime._errors import (
     InputError,
     LimitExceededError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rlm_runtime._engine.run import Models
+from rlm_runtime._engine.models import Models
 from rlm_runtime._llm.scripted import ScriptedLLM
 
 

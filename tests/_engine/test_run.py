@@ -9,9 +9,11 @@ import pytest
 
 from rlm_runtime._errors import InputError, ModelError, ModelUnavailableError, SandboxError
 from rlm_runtime._events import (
+    AnswerGiven,
     CodeExecuted,
     CodeStarted,
     Event,
+    ModelAttemptStarted,
     ModelFailed,
     ModelReplied,
     ModelRequested,
@@ -21,6 +23,8 @@ from rlm_runtime._events import (
     RunStarted,
     SandboxLost,
     SandboxStarted,
+    SubCallEnded,
+    SubCallStarted,
 )
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import NO_OPTIONS, CallOptions
@@ -47,20 +51,24 @@ async def test_the_events_of_a_tree_are_complete_and_in_order() -> None:
     replies = {"root": [repl("print(1)"), ANSWER], "child": [repl("await FINAL(len(context))")]}
     played = await play(replies)
     assert played.answer == 2
-    node = [SandboxStarted, ModelRequested, ModelReplied, CodeStarted]
+    asked = [ModelRequested, ModelAttemptStarted, ModelReplied]
+    node = [SandboxStarted, *asked, CodeStarted]
     assert [type(event) for event in played.events] == [
         RunStarted,
         NodeStarted,
         *node,
         CodeExecuted,
-        ModelRequested,
-        ModelReplied,
+        *asked,
         CodeStarted,
+        SubCallStarted,
         NodeStarted,
         *node,
         CodeExecuted,
+        AnswerGiven,
         NodeEnded,
+        SubCallEnded,
         CodeExecuted,
+        AnswerGiven,
         NodeEnded,
         RunEnded,
     ]

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from rlm_runtime import RLM, ConfigError, Event, Message, RunResult, read_trace
 from rlm_runtime._cli import cli
 from rlm_runtime._engine.gate import Gate
-from rlm_runtime._engine.run import Models
+from rlm_runtime._engine.models import Models
 from rlm_runtime._engine.tools import NO_TOOLS
 from rlm_runtime._events import ModeChosen, SandboxStarted
 from rlm_runtime._limits import Limits

@@ -1,0 +1,151 @@
+"""The sub-calls of a run: how they are told apart, and what their events say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+
+from rlm_runtime._answer_types.base import AnswerType
+from rlm_runtime._describe import describe, preview
+from rlm_runtime._engine.node import Node
+from rlm_runtime._engine.recording import Recording
+from rlm_runtime._engine.stops import stop_reason_of
+from rlm_runtime._errors import LimitExceededError
+from rlm_runtime._events import SubCallEnded, SubCallStarted
+from rlm_runtime._sandbox.base import SubCall, SubCallError
+from rlm_runtime._types import StopReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a node, or a plain completion, is given."""
+
+    query: str
+    context: object
+    answer_type: AnswerType | None
+    query_ref: str
+    context_ref: str
+    """Empty too where the context is the query."""
+    schema: str
+    """Of the answer, as JSON."""
+
+
+async def keep_given(
+    recording: Recording,
+    query: str,
+    context: object,
+    answer_type: AnswerType | None,
+    *,
+    schema: str = "",
+) -> Given:
+    """Keep what is given to a node or a completion; a context that is the query only once."""
+    if answer_type is not None and not schema:
+        schema = json.dumps(answer_type.json_schema)
+    return Given(
+        query=query,
+        context=context,
+        answer_type=answer_type,
+        query_ref=await recording.keep(query),
+        context_ref="" if context is query else await recording.keep(context),
+        schema=schema,
+    )
+
+
+class OpenSubCall:
+    """A sub-call under way; its end is an event."""
+
+    def __init__(
+        self, recording: Recording, node: int, number: int, key: str, occurrence: int
+    ) -> None:
+        self.number = number
+        self.key = key
+        """The same for the same sub-call."""
+        self.occurrence = occurrence
+        """How many of the same its node made before it."""
+        self._recording = recording
+        self._node = node
+        self._started = time.monotonic()
+
+    def answered(self, answer: object, ref: str) -> None:
+        """Tell that it has its answer."""
+        self._end("answered", answer, None, ref)
+
+    @asynccontextmanager
+    async def ending(self) -> AsyncIterator[None]:
+        """Tell how it ended, unless it was answered within the block."""
+        try:
+            yield
+        except SubCallError as exc:
+            await self._failed(exc.stop_reason, exc.partial, str(exc))
+            raise
+        except Exception as exc:
+            partial = exc.partial if isinstance(exc, LimitExceededError) else None
+            await self._failed(stop_reason_of(exc), partial, str(exc))
+            raise
+        except anyio.get_cancelled_exc_class():
+            self._end("interrupted", None, "Nobody waits for it any more")
+            raise
+
+    async def _failed(self, reason: StopReason, partial: object, error: str) -> None:
+        ref = "" if partial is None else await self._recording.keep(partial)
+        self._end(reason, partial, error, ref)
+
+    def _end(self, reason: StopReason, answer: object, error: str | None, ref: str = "") -> None:
+        self._recording.record(
+            SubCallEnded(
+                node=self._node,
+                sub_call=self.number,
+                stop_reason=reason,
+                answer="" if answer is None and error else preview(answer),
+                answer_type=type(answer).__name__,
+                error=error,
+                seconds=time.monotonic() - self._started,
+                answer_ref=ref,
+            )
+        )
+
+
+class SubCalls:
+    """Numbers the sub-calls of one run, and tells of them."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._made = 0
+        self._same: Counter[tuple[int, str]] = Counter()
+
+    def start(
+        self, node: Node, call: SubCall, given: Given, *, model: str, by_node: bool
+    ) -> OpenSubCall:
+        """Tell that a node's code made a sub-call."""
+        number, self._made = self._made, self._made + 1
+        key = _key(call, given)
+        occurrence = self._same[node.number, key]
+        self._same[node.number, key] += 1
+        self._recording.record(
+            SubCallStarted(
+                node=node.number,
+                sub_call=number,
+                iteration=node.iteration,
+                key=key,
+                prompt=preview(call.prompt),
+                context="" if call.context is None else describe(call.context),
+                recursive=by_node,
+                model=model,
+                prompt_ref=given.query_ref,
+                context_ref=given.context_ref,
+                schema=given.schema,
+            )
+        )
+        return OpenSubCall(self._recording, node.number, number, key, occurrence)
+
+
+def _key(call: SubCall, given: Given) -> str:
+    parts = (given.query_ref, given.context_ref, call.model, call.recursive, call.schema)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
