@@ -30,6 +30,9 @@ export function startPyodide(
     _loadSnapshot: snapshot?.head,
     // Else Python tells where the assets lie, and with it whose machine this is
     _sysExecutable: "/usr/bin/python3",
+    // The order of a set of texts is the same in every sandbox, and so is what code run again prints;
+    // the Python side clears the environment
+    env: { PYTHONHASHSEED: "0" },
     // No packages: nothing can be installed from inside
     lockFileContents: JSON.stringify({ info: { abi_version: "2026_0" }, packages: {} }),
     // The real one is the wire: code that reads it would wait, and take what the host sends

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from bootstrap.stopping import Stopper, shielded
 from bootstrap.tools import make_tool
 from rlm_runtime._values import decode, encode
 
-PROTOCOL = 2
+PROTOCOL = 3
 _MAX_OPEN_CALLS = 1000
 _NO_ROOM = "it does not fit into the memory of this sandbox"
 
@@ -103,6 +104,9 @@ class Host:
         """Take a message of the host; a payload that did not fit into memory is None."""
         message = json.loads(text)
         match message:
+            case {"method": "seed", "id": number, "params": {"seed": seed}}:
+                random.seed(seed)
+                self._reply(number, {})
             case {"method": "assign", "id": number, "params": {"name": name}}:
                 try:
                     self.repl.provide(name, _unpack(message, payload))

@@ -97,8 +97,7 @@ def start(send: Any, ask: Any, over: Any, copy: Copy) -> Any:
     host.repl.packages = _find_packages()
     for name, value in names(host).items():
         host.repl.provide(name, value)
-    # A snapshot holds the random state and the environment of the machine that made it, and the
-    # seed of str hashes, drawn for each snapshot: values with too many equal hashes are refused
+    # A snapshot holds the random state and the environment of the machine that made it
     random.seed()
     os.environ.clear()
     os.environ.update(HOME="/home/pyodide", LANG="C.UTF-8", TZ="UTC")

@@ -124,6 +124,14 @@ class Sandbox(Protocol):
         """The process that runs it."""
         ...
 
+    async def seed(self, seed: int) -> None:
+        """Let the random numbers of its code follow from a seed of at most 64 bits.
+
+        Raises:
+            SandboxError: The sandbox is lost.
+        """
+        ...
+
     async def assign(self, name: str, value: object) -> None:
         """Give the namespace a variable that comes back before each execution.
 

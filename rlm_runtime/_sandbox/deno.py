@@ -84,6 +84,13 @@ class DenoSandbox:
         """The process that runs it."""
         return self._process.pid
 
+    async def seed(self, seed: int) -> None:
+        """Let the random numbers of its code follow from a seed."""
+        try:
+            await self._request("seed", {"seed": seed}, None)
+        except RequestError as exc:
+            raise SandboxError(f"The sandbox is lost: it refused its seed: {exc}") from exc
+
     async def assign(self, name: str, value: object) -> None:
         """Give the namespace a variable that comes back before each execution."""
         try:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PROTOCOL = 2
+PROTOCOL = 3
 
 # 100 characters, each written as an escape
 _Label = Annotated[str, Field(max_length=1000)]

@@ -62,6 +62,7 @@ class FakeSandbox:
         self.calls = calls
         self.provided: dict[str, object] = {}
         self.executed: list[str] = []
+        self.seeds: list[int] = []
         self.assign_error: Exception | None = None
         self._tasks = tasks
         self._scope = anyio.CancelScope()
@@ -82,6 +83,9 @@ class FakeSandbox:
             "print": lambda *values: print(*values, file=self._out),
         }
         self._own = set(self._names)
+
+    async def seed(self, seed: int) -> None:
+        self.seeds.append(seed)
 
     async def assign(self, name: str, value: object) -> None:
         if self.assign_error is not None:

@@ -32,6 +32,9 @@ class Controlled:
         self.is_open = True
         self.has_started = False
 
+    async def seed(self, seed: int) -> None:
+        raise AssertionError
+
     async def assign(self, name: str, value: object) -> None:
         raise AssertionError
 

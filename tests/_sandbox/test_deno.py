@@ -39,7 +39,7 @@ def result(number: int, members: object) -> bytes:
     return frame({"jsonrpc": "2.0", "id": number, "result": members})
 
 
-READY = note("ready", protocol=2, python="3.14")
+READY = note("ready", protocol=3, python="3.14")
 DONE: dict[str, object] = {"error": None, "interrupted": False, "pending": [], "variables": []}
 PLAIN: dict[str, Any] = {"model": None, "recursive": None, "answer_schema": None}
 
@@ -69,7 +69,7 @@ def assert_none_left(folder: Path) -> None:
     [
         ("exits_at_once", b"", "closed the connection; its process ended with status 3 .*licence"),
         ("prints_garbage", b"", "bad header b'Loading.* \\(warming up\\)"),
-        ("plays_sandbox", note("ready", protocol=1, python="3"), "it speaks protocol 1, not 2"),
+        ("plays_sandbox", note("ready", protocol=1, python="3"), "it speaks protocol 1, not 3"),
         ("plays_sandbox", note("ready", protocol="1"), "it sent a malformed Ready"),
         ("plays_sandbox", note("fatal", message="no room"), "no room"),
         ("plays_sandbox", note("hello"), "unknown notification 'hello'"),
@@ -164,6 +164,13 @@ async def test_what_breaks_the_protocol_loses_the_sandbox(
     assert not isinstance(caught.value, SandboxStartError)
     assert calls.calls == [] and calls.tool_calls == [] and calls.answers == []
     assert_none_left(tmp_path)
+
+
+async def test_one_that_refuses_its_seed_is_lost(tmp_path: Path) -> None:
+    refusal = frame({"jsonrpc": "2.0", "id": 0, "error": {"message": "no"}})
+    with pytest.raises(SandboxError, match="lost: it refused its seed: no"):
+        async with pretending(tmp_path, "plays_sandbox", READY, refusal) as sandbox:
+            await sandbox.seed(7)
 
 
 @pytest.mark.parametrize("name", ["garbage", "broken JSON", "a reply to another request"])

@@ -16,7 +16,7 @@ from rlm_runtime._sandbox.messages import (
     ToolRequest,
 )
 
-READY = {"protocol": 2, "python": "3.14"}
+READY = {"protocol": 3, "python": "3.14"}
 OUTPUT = {"stream": "stdout", "text": "x", "omitted": 0}
 CALL = {"model": None, "recursive": None, "answer_schema": None}
 EXECUTION = {"error": None, "interrupted": False, "pending": ["a"], "variables": ["b"]}
@@ -46,7 +46,7 @@ FORGED: list[tuple[type[BaseModel], object]] = [
     (Ready, READY | {"protocol": "1"}),
     (Ready, READY | {"protocol": True}),
     (Ready, READY | {"python": "3" * 41}),
-    (Ready, {"protocol": 2}),
+    (Ready, {"protocol": 3}),
     (Output, OUTPUT | {"stream": "stdin"}),
     (Output, OUTPUT | {"text": 5}),
     (Output, OUTPUT | {"text": "\ud800"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
@@ -86,7 +87,7 @@ async def wire() -> AsyncIterator[Wire]:
 
 async def test_ready_names_the_protocol(wire: Wire) -> None:
     wire.host.announce()
-    assert wire.sent[0]["method"] == "ready" and wire.sent[0]["params"]["protocol"] == 2
+    assert wire.sent[0]["method"] == "ready" and wire.sent[0]["params"]["protocol"] == 3
 
 
 async def test_a_cell_is_answered_after_its_output(wire: Wire) -> None:
@@ -108,6 +109,16 @@ async def test_what_the_host_is_told_has_no_lone_surrogates(wire: Wire, code: st
     await wire.execute(code)
     for message in wire.sent:
         json.dumps(message, ensure_ascii=False).encode()
+
+
+async def test_random_numbers_follow_from_the_seed(wire: Wire) -> None:
+    state = random.getstate()
+    try:
+        wire.host.receive(json.dumps({"id": 3, "method": "seed", "params": {"seed": 7}}), None)
+        assert random.random() == random.Random(7).random()
+    finally:
+        random.setstate(state)
+    assert wire.sent == [{"jsonrpc": "2.0", "id": 3, "result": {}}]
 
 
 @pytest.mark.parametrize(
