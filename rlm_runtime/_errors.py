@@ -10,6 +10,7 @@
         ModelReplyError           the endpoint answered what is not a completion
         ModelContextWindowError   the prompt does not fit into the model's window
         ModelContentFilterError   a filter of the provider refused prompt or reply
+        ModelRecallError          recall_only is set, and a request is not on record
       SandboxError                this sandbox is lost
         SandboxStartError         no sandbox can be started on this machine
       LimitExceededError          a limit ended the run; carries the partial answer
@@ -80,6 +81,10 @@ class ModelContextWindowError(ModelError):
 
 class ModelContentFilterError(ModelError):
     """A filter of the provider refused the prompt or the reply."""
+
+
+class ModelRecallError(ModelError):
+    """A request is not on record, and `recall_only` lets none be sent; it ends the whole run."""
 
 
 class SandboxError(RLMError):

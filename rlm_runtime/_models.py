@@ -66,6 +66,9 @@ class ModelInfo:
     """The most that the caller lets a reply have; None: what the limits of a run suggest."""
     structured_output: bool = False
     """Whether a JSON schema can be sent with a call, so that the reply follows it."""
+    settings: str = ""
+    """Names all that is sent beside messages and schema and changes replies, such as a temperature:
+    a recorded reply is recalled only where it is the same."""
 
 
 @dataclass(frozen=True, slots=True)

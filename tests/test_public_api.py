@@ -30,6 +30,7 @@ NAMES = {
     "ModelError",
     "ModelInfo",
     "ModelRateLimitError",
+    "ModelRecallError",
     "ModelReplyError",
     "ModelUnavailableError",
     "NoAnswerError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from rlm_runtime._account import Account
@@ -20,6 +21,10 @@ Left = Mapping[str, int | float | None]
 # reply is longer than this
 _NODE_REPLY = 16_384
 _COMPLETION_REPLY = 8_192
+
+_PART = r"(?:[\d,]+ calls?|[\d,]+ tokens|\$\d+\.\d{2,4}|\d+ s)"
+LEFT_LINE = re.compile(rf"Left: {_PART}(?:, {_PART}){{0,3}}\.")
+"""What `describe_left` writes: it differs from run to run, if only in its seconds."""
 
 
 def worst_case(

@@ -11,7 +11,9 @@ import anyio.to_thread
 
 from rlm_runtime._errors import ConfigError
 from rlm_runtime._llm.base import LLM
+from rlm_runtime._llm.extras import name_settings
 from rlm_runtime._llm.litellm import LiteLLM, open_litellm
+from rlm_runtime._llm.offline import OfflineLLM
 from rlm_runtime._llm.openai import OpenAIEndpoint, open_openai
 from rlm_runtime._llm.prices import Table, find_info, read_table
 from rlm_runtime._llm.providers import missing_key, name_fault
@@ -32,17 +34,26 @@ _USUAL: Mapping[str, tuple[object, ...]] = {
 class ModelOpener:
     """Opens models into a stack of blocks; those of one endpoint share its connections."""
 
-    def __init__(self, stack: AsyncExitStack, *, base_url: str | None, api_key: str | None) -> None:
+    def __init__(
+        self,
+        stack: AsyncExitStack,
+        *,
+        base_url: str | None,
+        api_key: str | None,
+        is_offline: bool = False,
+    ) -> None:
         """Store the settings.
 
         Args:
             stack: Closes what is opened.
             base_url: The endpoint of models that have none of their own.
             api_key: The key of that endpoint, or of OpenAI's; no other host is sent it.
+            is_offline: Whether none is to be asked anything, so that no key is needed.
         """
         self._stack = stack
         self._base_url = base_url
         self._api_key = api_key
+        self._is_offline = is_offline
         self._endpoints: dict[tuple[str, str | None], OpenAIEndpoint] = {}
         self._litellm: LiteLLM | None = None
         self._table: Table | None = None
@@ -57,12 +68,25 @@ class ModelOpener:
             check_protocol(model)
             return model
         asked = Model(model) if isinstance(model, str) else model
+        if self._is_offline:
+            name, known_as = self._names(asked)
+            return OfflineLLM(name, await self._info(asked, known_as))
         fault = name_fault(asked.name, asked.base_url or self._base_url)
         if fault is not None:
             raise ConfigError(f"Cannot use model {asked.name!r}: {fault}")
-        if asked.base_url or self._base_url or asked.name.startswith(_OPENAI):
+        if self._is_openai(asked):
             return await self._open_openai(asked)
         return await self._open_litellm(asked)
+
+    def _is_openai(self, asked: Model) -> bool:
+        return bool(asked.base_url or self._base_url or asked.name.startswith(_OPENAI))
+
+    def _names(self, asked: Model) -> tuple[str, str | None]:
+        """Give the name that a model goes by, and the one that the price table may know it by."""
+        if not self._is_openai(asked):
+            return asked.name, asked.name
+        name = asked.name.removeprefix(_OPENAI)
+        return name, table_name(name, asked.base_url or self._base_url or _OPENAI_URL)
 
     async def _open_openai(self, asked: Model) -> LLM:
         url = asked.base_url or self._base_url
@@ -76,8 +100,8 @@ class ModelOpener:
         if (where, key) not in self._endpoints:
             opened = open_openai(base_url=where, api_key=key)
             self._endpoints[where, key] = await self._stack.enter_async_context(opened)
-        name = asked.name.removeprefix(_OPENAI)
-        info = await self._info(asked, table_name(name, where))
+        name, known_as = self._names(asked)
+        info = await self._info(asked, known_as)
         return self._endpoints[where, key].model(replace(asked, name=name), info)
 
     async def _open_litellm(self, asked: Model) -> LLM:
@@ -105,6 +129,7 @@ class ModelOpener:
             max_completion_tokens=known.max_completion_tokens,
             reply_tokens=asked.max_completion_tokens,
             structured_output=known.structured_output if structured is None else structured,
+            settings=name_settings(asked),
         )
 
 

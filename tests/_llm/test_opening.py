@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rlm_runtime import RLM, ConfigError, Limits
+from rlm_runtime._llm.extras import name_settings
 from rlm_runtime._llm.opening import ModelOpener, table_name
 from rlm_runtime._models import Model, ModelInfo, Price
 from rlm_runtime._types import Completion, Message
@@ -116,6 +117,7 @@ async def test_what_is_known_of_a_model_comes_from_the_table_and_the_caller() ->
             max_completion_tokens=known.max_completion_tokens,
             reply_tokens=50,
             structured_output=False,
+            settings=name_settings(mine),
         )
 
 

@@ -1,0 +1,83 @@
+"""Recall: replies that other runs have on record, taken for the same requests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import anyio.to_thread
+
+from rlm_runtime._engine.nearest import Miss, explain_miss
+from rlm_runtime._engine.recorded import RecordedReplies
+from rlm_runtime._errors import ModelRecallError
+from rlm_runtime._types import Completion, Message, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A reply from the record of another run."""
+
+    completion: Completion
+    run: str
+
+
+class Recall:
+    """What one run takes from the record: the n-th of the same requests gets the n-th reply."""
+
+    def __init__(self, recorded: RecordedReplies, *, only: bool = False) -> None:
+        self.only = only
+        """Whether what is not on record may not be asked for."""
+        self._recorded = recorded
+        self._taken: Counter[str] = Counter()
+
+    @property
+    def seed(self) -> int | None:
+        """What the random numbers of the recorded run came from."""
+        return self._recorded.seed
+
+    async def take(self, key: str) -> Recalled | None:
+        """Take the next reply to a request; None where there is none left.
+
+        Raises:
+            TraceError: It cannot be read any more.
+        """
+        places, number = self._recorded.places(key), self._taken[key]
+        if number >= len(places):
+            return None
+        self._taken[key] += 1
+        place = places[number]
+        reply = await self._recorded.load(place)
+        usage = Usage(
+            calls=1,
+            prompt_tokens=reply.prompt_tokens,
+            cached_tokens=reply.cached_tokens,
+            completion_tokens=reply.completion_tokens,
+            reasoning_tokens=reply.reasoning_tokens,
+            cost=reply.cost,
+        )
+        completion = Completion(
+            text=reply.text,
+            model=reply.model,
+            usage=usage,
+            reasoning=reply.reasoning,
+            finish_reason=reply.finish_reason,
+            is_counted=reply.counted,
+        )
+        return Recalled(completion, place.run)
+
+    async def missing(
+        self, who: str, model: str, messages: Sequence[Message], key: str, *, is_completion: bool
+    ) -> ModelRecallError:
+        """Say what of a request is not on record.
+
+        Args:
+            who: Names the request, such as "reply 2 of node 0".
+            model: The model that is asked.
+            messages: All that is sent.
+            key: Names the request.
+            is_completion: Whether it is a plain completion.
+        """
+        miss = Miss(model, tuple(messages), key, self._taken[key], is_completion)
+        why = await anyio.to_thread.run_sync(explain_miss, miss, self._recorded.paths)
+        return ModelRecallError(f"Cannot recall {who} from model {model!r}: {why}")
