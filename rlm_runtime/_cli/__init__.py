@@ -12,6 +12,7 @@ from rlm_runtime._cli.stderr import tell
 
 _COMMANDS = {
     "doctor": "Look at all that a run needs, and say what to do about the rest.",
+    "export": "Write a run in another form.",
     "run": "Answer a question about a context of any size.",
     "runs": "List the runs, newest first.",
     "view": "Show a run as a tree of its nodes.",

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
+import io
 import os
 import secrets
 import stat
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from rlm_runtime._cli.printable import printable
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 class OutputError(Exception):
@@ -40,12 +47,31 @@ def write_file(path: Path, chunks: Iterable[bytes]) -> None:
     Raises:
         OutputError: It failed; the file that was there before is untouched.
     """
+    with open_output(path) as file:
+        file.writelines(chunks)
+
+
+@contextmanager
+def open_output(path: Path | None) -> Iterator[BinaryIO]:
+    """Open a file that replaces the old one at the end of the block, or stdout where None.
+
+    What an error ends leaves the old file untouched. A terminal is protected from what a model
+    wrote; where the reader of stdout went away, as `head` does, the block ends in silence.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    if path is None:
+        with _open_stdout() as stream:
+            yield stream
+        return
     try:
         if _is_special(path):
             with path.open("wb") as file:
-                file.writelines(chunks)
+                yield file
         else:
-            _replace(path, chunks)
+            with _replacing(path) as file:
+                yield file
     except OSError as exc:
         raise OutputError(f"Cannot write to {str(path)!r}: {_reason(exc)}") from exc
 
@@ -58,19 +84,8 @@ def write_stdout(chunks: Iterable[bytes]) -> None:
     Raises:
         OutputError: It failed for another reason.
     """
-    if sys.stdout is None:
-        raise OutputError("Cannot write to stdout: it is closed; -o FILE writes to a file")
-    stream = sys.stdout.buffer
-    try:
-        on_terminal = stream.isatty()
-        for chunk in chunks:
-            stream.write(_neutralise(chunk) if on_terminal else chunk)
-        stream.flush()
-    except BrokenPipeError:
-        _detach_stdout()
-    except OSError as exc:
-        _detach_stdout()
-        raise OutputError(f"Cannot write to stdout: {_reason(exc)}") from exc
+    with _open_stdout() as stream:
+        stream.writelines(chunks)
 
 
 def with_final_newline(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -83,14 +98,50 @@ def with_final_newline(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"\n"
 
 
-def _replace(path: Path, chunks: Iterable[bytes]) -> None:
+@contextmanager
+def _open_stdout() -> Iterator[BinaryIO]:
+    if sys.stdout is None:
+        raise OutputError("Cannot write to stdout: it is closed; -o FILE writes to a file")
+    stream = sys.stdout.buffer
+    try:
+        if stream.isatty():
+            with io.BufferedWriter(_Terminal(stream)) as neutral:
+                yield neutral
+        else:
+            yield stream
+        stream.flush()
+    except BrokenPipeError:
+        _detach_stdout()
+    except OSError as exc:
+        _detach_stdout()
+        raise OutputError(f"Cannot write to stdout: {_reason(exc)}") from exc
+
+
+class _Terminal(io.RawIOBase):
+    """Writes UTF-8 to a terminal, without what it could obey."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        taken = bytes(data)
+        self._stream.write(printable(self._decoder.decode(taken)).encode())
+        return len(taken)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
     # A link stays a link: what it points to is replaced
     target = Path(os.path.realpath(path))
     temporary = _temporary_for(path)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with open(fd, "wb") as file:
-            file.writelines(chunks)
+            yield file
         if target.exists():
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         temporary.replace(target)
@@ -112,10 +163,6 @@ def _is_special(path: Path) -> bool:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     return path.exists() and not path.is_file()
-
-
-def _neutralise(chunk: bytes) -> bytes:
-    return printable(chunk.decode("utf-8", "surrogatepass")).encode("utf-8")
 
 
 def _detach_stdout() -> None:

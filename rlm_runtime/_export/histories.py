@@ -1,0 +1,73 @@
+"""The messages of a node, as its requests and replies give them piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a history."""
+
+    messages: int
+    reply: str | None
+    trimmed: bool
+
+
+class History:
+    """What a model and a node said to each other; later requests only ever add to it.
+
+    Where older messages were shortened to make room, it keeps them whole.
+    """
+
+    def __init__(self) -> None:
+        self.trimmed = False
+        """Whether the model saw less than this from some request on."""
+        self._messages: list[dict[str, str]] = []
+        self._reply: str | None = None
+        """The newest reply, which no request held so far."""
+        self._shortened = False
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """All messages, the newest reply included."""
+        if self._reply is None:
+            return list(self._messages)
+        return [*self._messages, {"role": "assistant", "content": self._reply}]
+
+    def ask(self, new: Sequence[Mapping[str, str]], *, whole: bool = False) -> None:
+        """Take in the messages of a request; `whole` if it is known to hold all of them."""
+        added = [{"role": one.get("role", ""), "content": one.get("content", "")} for one in new]
+        if not added:
+            return
+        if self._shortened:
+            # The whole history anew, as long as before and what came since
+            self._shortened = False
+            known = len(self._messages)
+            self._messages += added[known:]
+        elif whole or added[0]["role"] == "system":
+            self._messages = added
+        else:
+            if added[0]["role"] != "assistant":
+                self._messages = self.messages
+            self._messages += added
+        self._reply = None
+
+    def reply(self, text: str) -> None:
+        """Take in the reply to the newest request."""
+        self._reply = text
+
+    def trim(self) -> None:
+        """Learn that the next request holds all messages, the older ones shortened."""
+        self.trimmed = self._shortened = True
+
+    def mark(self) -> Mark:
+        """Tell where it is, to come back to."""
+        return Mark(len(self._messages), self._reply, self.trimmed)
+
+    def go_back(self, mark: Mark) -> None:
+        """Forget what came after a mark."""
+        self._messages = self._messages[: mark.messages]
+        self._reply = mark.reply
+        self.trimmed, self._shortened = mark.trimmed, False
