@@ -8,30 +8,27 @@ from pathlib import Path
 import click
 
 from rlm_runtime._cli.command import Command
+from rlm_runtime._cli.finding import find_trace, trace_dir_option
 from rlm_runtime._cli.output import write_stdout
 from rlm_runtime._cli.printable import one_line
 from rlm_runtime._cli.tally import count, describe_spending
 from rlm_runtime._cli.tree import Tree
 from rlm_runtime._errors import InputError, TraceError
 from rlm_runtime._paths import default_trace_dir
-from rlm_runtime._trace.places import find_run, is_being_written, list_runs
+from rlm_runtime._trace.places import is_being_written
 from rlm_runtime._trace.reader import read_trace
 
 
 @click.command("view", cls=Command)
 @click.argument("run", required=False)
-@click.option(
-    "--trace-dir",
-    envvar="RLM_TRACE_DIR",
-    type=click.Path(path_type=Path),
-    help="The folder that holds a folder for each run.",
-)
+@trace_dir_option
 def command(run: str | None, trace_dir: Path | None) -> None:
     """Show a run as a tree of its nodes.
 
-    RUN is an id that `rlm runs` lists, or a trace file; without it the newest run is shown.
+    RUN is an id that `rlm runs` lists, or its beginning, or a trace file; without it the newest
+    run is shown.
     """
-    path = _find_trace(run, trace_dir or default_trace_dir())
+    path = find_trace(run, trace_dir or default_trace_dir())
     # Asked first: a run that ends meanwhile is then in the trace as ended
     unfinished = "running" if is_being_written(path) else "crashed"
     tree, problem = Tree(), None
@@ -44,18 +41,6 @@ def command(run: str | None, trace_dir: Path | None) -> None:
         write_stdout(f"{line}\n".encode() for line in _lines(tree, path, unfinished))
     if problem is not None:
         raise problem
-
-
-def _find_trace(run: str | None, trace_dir: Path) -> Path:
-    if run is None:
-        newest = next(iter(list_runs(trace_dir)), None)
-        if newest is None:
-            raise InputError(f"Cannot view the newest run: there is none in {str(trace_dir)!r}")
-        return newest
-    for path in (find_run(trace_dir, run), Path(run), find_run(Path(run), ".")):
-        if path.is_file():
-            return path
-    raise InputError(f"Cannot view {run!r}: no such run in {str(trace_dir)!r}, and no such file")
 
 
 def _lines(tree: Tree, path: Path, unfinished: str) -> Iterator[str]:
