@@ -20,6 +20,7 @@ from rlm_runtime._engine.observation import observe, observe_within
 from rlm_runtime._engine.reading import Reading, read_completion
 from rlm_runtime._engine.repetition import Repetition
 from rlm_runtime._engine.requests import Requests
+from rlm_runtime._engine.seeds import derive_seed
 from rlm_runtime._engine.tree import Tree
 from rlm_runtime._engine.typed import shown_schema
 from rlm_runtime._engine.window import Window
@@ -199,10 +200,13 @@ class Node:
         self._check_iterations()
         started = time.monotonic()
         memory_mb = memory_for(self.context, self._tree.limits)
+        # Another one for each sandbox: what a lost one has drawn is not drawn again
+        seed = derive_seed(self.seed, self.iteration)
         async with (
             open_ahead(self._ask) as first,
             self._tree.open_sandbox(self._requests, memory_mb=memory_mb) as sandbox,
         ):
+            await sandbox.seed(seed)
             await sandbox.assign("context", self.context)
             await sandbox.assign("query", self.query)
             if self.tools:
