@@ -16,6 +16,8 @@ from rlm_runtime._engine.contexts import memory_for
 from rlm_runtime._engine.direct import most_prompt_chars
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.models import Models
+from rlm_runtime._engine.recall import Recall
+from rlm_runtime._engine.recorded import RecordedReplies
 from rlm_runtime._engine.run import Run
 from rlm_runtime._engine.seeds import SEED_BITS
 from rlm_runtime._engine.tools import Tools
@@ -41,6 +43,8 @@ class RunResult:
     stop_reason: StopReason
     usage: Usage
     """What the whole tree spent."""
+    recalled: Usage = Usage()
+    """What the replies that were taken from the record of other runs would have cost."""
     mode: Mode = "rlm"
     """How it was answered."""
     run_id: str
@@ -66,6 +70,9 @@ class Runner:
     trace_dir: Path | None
     on_event: Callable[[Event], None] | None
     gate: Gate
+    recorded: RecordedReplies | None = None
+    """What other runs have on record."""
+    recall_only: bool = False
 
     async def run(self, query: str, context: object, answer_type: AnswerType | None) -> RunResult:
         """Answer a query.
@@ -76,6 +83,9 @@ class Runner:
         started = time.monotonic()
         mode = self.choose_mode(query, context)
         run_id = new_run_id()
+        recall = None
+        if self.recorded is not None:
+            recall = Recall(self.recorded, only=self.recall_only)
         async with self._open_trace(run_id) as trace:
             with self._sandboxes(mode) as open_sandbox:
                 run = Run(
@@ -85,6 +95,7 @@ class Runner:
                     open_sandbox=open_sandbox,
                     recording=Recorder(trace, self.on_event),
                     gate=self.gate,
+                    recall=recall,
                     tools=self.tools,
                     mode=mode,
                 )
@@ -96,7 +107,7 @@ class Runner:
                         run=run_id,
                         version=version("rlm-pyodide"),
                         answer_type=answer_type,
-                        seed=secrets.randbits(SEED_BITS),
+                        seed=_choose_seed(recall),
                     )
                 except RLMError as exc:
                     exc.trace_path = path
@@ -105,6 +116,7 @@ class Runner:
             answer=answer,
             stop_reason="answered",
             usage=run.ledger.usage,
+            recalled=run.ledger.recalled,
             mode=mode.mode,
             run_id=run_id,
             trace_path=path,
@@ -137,6 +149,13 @@ class Runner:
             return nullcontext()
         room, memory_mb = _child_sandboxes(self.limits), memory_for(None, self.limits)
         return self.pool.run(room=room, memory_mb=memory_mb)
+
+
+def _choose_seed(recall: Recall | None) -> int:
+    """Take the seed of the recorded run, so that its code does the same; else a fresh one."""
+    if recall is not None and recall.seed is not None:
+        return recall.seed
+    return secrets.randbits(SEED_BITS)
 
 
 def _child_sandboxes(limits: Limits) -> int:

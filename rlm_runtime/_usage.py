@@ -30,21 +30,31 @@ class Reservation:
         """The most tokens that the reply may have; None where no limit bounds it."""
         self.used: Usage | None = None
         self.is_certain = True
+        self.is_recalled = False
         self.is_exceeded = False
         """Whether more was used than was set aside, as the endpoint says; known after the block."""
         self._account = account
         self._worst = worst
 
-    def settle(self, used: Usage, *, reply: str | None = None, is_certain: bool = True) -> None:
+    def settle(
+        self,
+        used: Usage,
+        *,
+        reply: str | None = None,
+        is_certain: bool = True,
+        is_recalled: bool = False,
+    ) -> None:
         """Enter what the attempt has used, instead of what was set aside for it.
 
         Args:
             used: As the endpoint counted it.
             reply: The text that came; the node's next prompt will hold it.
             is_certain: Whether that is all that can be billed; else all that was set aside counts.
+            is_recalled: Whether another run has spent it: it counts against the limits alone.
         """
         self.used = used
         self.is_certain = is_certain
+        self.is_recalled = is_recalled
         if reply is not None:
             self._account.learn(self._worst.messages, reply, used)
 
@@ -70,6 +80,8 @@ class Ledger:
         self._started = time.monotonic()
         self._spent = Usage()
         self._money = 0
+        self._recalled = Usage()
+        self._recalled_money = 0
         self._numbers = itertools.count()
         self._nodes = 0
         self._waiters: list[_Waiter] = []
@@ -78,7 +90,14 @@ class Ledger:
     def usage(self) -> Usage:
         """What has been spent; a call counts from its beginning, its tokens from its end."""
         cost = None if self._spent.cost is None else dollars(self._money)
-        return replace(self._spent, calls=self.account.calls, cost=cost)
+        calls = self.account.calls - self._recalled.calls
+        return replace(self._spent, calls=calls, cost=cost)
+
+    @property
+    def recalled(self) -> Usage:
+        """What replies from the record of other runs would have cost; it is no part of `usage`."""
+        cost = None if self._recalled.cost is None else dollars(self._recalled_money)
+        return replace(self._recalled, cost=cost)
 
     @property
     def nodes(self) -> int:
@@ -173,7 +192,10 @@ class Ledger:
             account.longest_seconds = max(account.longest_seconds, seconds)
             if lost:
                 reservation.used = _estimate(worst, reservation.completion_tokens, seconds)
-            self._enter(reservation.used)
+            if reservation.is_recalled:
+                self._enter_recalled(reservation.used)
+            else:
+                self._enter(reservation.used)
             if granted is not None:
                 reservation.is_exceeded = account.settle(
                     granted,
@@ -190,6 +212,11 @@ class Ledger:
             usage = replace(usage, cost=None)
         self._spent += usage
         self._money += money(usage.cost or 0.0)
+
+    def _enter_recalled(self, usage: Usage | None) -> None:
+        if usage is not None:
+            self._recalled += replace(usage, calls=1)
+            self._recalled_money += money(usage.cost or 0.0)
 
     async def _wait_for_room(self, account: Account, worst: WorstCase) -> Granted:
         waiter = _Waiter(account, worst, anyio.Event())

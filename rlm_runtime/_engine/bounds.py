@@ -10,7 +10,7 @@ from rlm_runtime._account import Account
 from rlm_runtime._errors import ConfigError
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, CallOptions
-from rlm_runtime._types import Message
+from rlm_runtime._types import Completion, Message
 from rlm_runtime._usage import Ledger
 from rlm_runtime._worst_case import WorstCase, dollars
 
@@ -36,13 +36,14 @@ def worst_case(
     *,
     is_completion: bool,
     is_last: bool,
+    is_recalled: bool = False,
 ) -> WorstCase:
-    """Bound what a model call can use.
+    """Bound what a model call can use; what is recalled needs no price, as its cost is on record.
 
     Raises:
         ConfigError: Nobody knows what it costs, and the cost is limited.
     """
-    if limits.max_cost is not None and llm.info.price is None:
+    if limits.max_cost is not None and llm.info.price is None and not is_recalled:
         raise ConfigError(f"Cannot call {llm.name!r}: its price is unknown, and max_cost is set")
     schema = "" if options.schema is None else json.dumps(dict(options.schema))
     longest = _COMPLETION_REPLY if is_completion else _NODE_REPLY
@@ -56,6 +57,18 @@ def worst_case(
         leaves_last_reply=not (is_completion or is_last),
         messages=messages,
     )
+
+
+def check_cost_known(llm: LLM, completion: Completion, limits: Limits) -> None:
+    """See that a recalled reply can be counted against the cost that is allowed.
+
+    Raises:
+        ConfigError: Neither its record nor a price tells what it cost.
+    """
+    if limits.max_cost is not None and completion.usage.cost is None and llm.info.price is None:
+        raise ConfigError(
+            f"Cannot keep to max_cost: what a recorded reply of {llm.name!r} cost is not known"
+        )
 
 
 def limits_left(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rlm_runtime._account import Account
+from rlm_runtime._engine.nearest import Request
 from rlm_runtime._engine.node import Node
 from rlm_runtime._errors import ModelError
 from rlm_runtime._events import (
@@ -34,17 +35,28 @@ class Call:
     """What each attempt can use."""
     options: CallOptions
     number: int
+    iteration: int | None
+    """None for a plain completion."""
+    key: str
+    """The same for the same request, in any run."""
     started: float = field(default_factory=time.monotonic)
     attempts: int = 0
     waited: float = 0.0
     """Seconds since the first attempt failed, those in the queue for room not counted."""
     reservation: Reservation | None = None
     """What is set aside for the newest attempt."""
+    is_given_up: bool = False
+    """Whether it was told that nobody waits for it any more."""
 
     @property
     def messages(self) -> Sequence[Message]:
         """What is sent, the same for all attempts."""
         return self.worst.messages
+
+    @property
+    def request(self) -> Request:
+        """What is asked of whom, and for whom."""
+        return Request(self.node.number, self.iteration, self.llm.name, self.messages, self.key)
 
     @property
     def seconds(self) -> float:
@@ -97,6 +109,10 @@ class Call:
             model=completion.model,
             counted=completion.is_counted,
         )
+
+    def recalled(self, completion: Completion, run: str) -> ModelReplied:
+        """Tell of the reply that another run has on record."""
+        return replace(self.replied(completion, self.seconds), recalled=run)
 
     def exceeded(self, usage: Usage, completion_tokens: int) -> WorstCaseExceeded:
         """Tell that the endpoint counted more than was set aside for an attempt."""

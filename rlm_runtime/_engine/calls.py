@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
 import anyio
 
-from rlm_runtime._engine.bounds import worst_case
+from rlm_runtime._engine.bounds import check_cost_known, worst_case
 from rlm_runtime._engine.call import Call
 from rlm_runtime._engine.gate import Gate, Room, Slot
 from rlm_runtime._engine.history import as_dicts
+from rlm_runtime._engine.keys import request_key, schema_text
 from rlm_runtime._engine.node import Node
+from rlm_runtime._engine.recall import Recall
 from rlm_runtime._engine.recording import Recording
-from rlm_runtime._errors import LimitExceededError, ModelError
+from rlm_runtime._errors import LimitExceededError, ModelError, RLMError
 from rlm_runtime._events import ModelRequested
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, CallOptions
@@ -38,6 +39,7 @@ class Calls:
         recording: Recording,
         gate: Gate | None = None,
         retries: RetryPolicy | None = None,
+        recall: Recall | None = None,
     ) -> None:
         """Store what the calls share.
 
@@ -47,11 +49,13 @@ class Calls:
             recording: Takes the events.
             gate: What the runs of one RLM share of the width that a provider allows.
             retries: Which attempts are made again; else as the limits say.
+            recall: What other runs have on record, for the same requests.
         """
         self._limits = limits
         self._ledger = ledger
         self._recording = recording
         self._record = recording.record
+        self._recall = recall
         self._gate = gate or Gate()
         self._room = Room(limits.max_concurrency)
         self._retries = retries or RetryPolicy(
@@ -76,9 +80,24 @@ class Calls:
             LimitExceededError: No call is left.
             ModelError: The model failed for good.
         """
-        # A slot is held for an attempt only: who backs off makes room for others
+        enter = partial(self._enter, node, llm, messages, iteration, options, sub_call)
+        if self._recall is None:
+            completion = await self._send(node, llm, enter)
+        else:
+            call = enter()
+            with self._noting_cancellation(call):
+                recalled = await self._take_recorded(self._recall, call)
+                completion = recalled or await self._send(node, llm, lambda: call)
+        await self._recording.wait_written()
+        return completion
+
+    async def _send(self, node: Node, llm: LLM, enter: Callable[[], Call]) -> Completion:
+        """Make attempts until there is a reply; `enter` gives the call when there is room for it.
+
+        A slot is held for an attempt only: who backs off makes room for others.
+        """
         async with self._gate.slot(self._room, node.number, llm.name) as slot:
-            call = self._enter(node, llm, messages, iteration, options, sub_call)
+            call = enter()
             with self._noting_cancellation(call):
                 outcome = await self._try(call, slot)
         with self._noting_cancellation(call):
@@ -87,8 +106,39 @@ class Calls:
                 call.waited += outcome
                 async with self._gate.slot(self._room, node.number, llm.name) as slot:
                     outcome = await self._try(call, slot)
-        await self._recording.wait_written()
         return outcome
+
+    async def _take_recorded(self, recall: Recall, call: Call) -> Completion | None:
+        """Give the reply that is on record, if there is one, or else nothing may be sent.
+
+        It counts against the limits as if it came now, so that the run goes as the other one did.
+
+        Raises:
+            LimitExceededError: It does not fit into what is left.
+            ModelRecallError: There is none, and nothing may be sent.
+        """
+        try:
+            recalled = await recall.take(call.key)
+            if recalled is None:
+                if recall.only:
+                    raise await recall.missing(call.request)
+                return None
+            completion = recalled.completion
+            counted = completion.is_counted
+            check_cost_known(call.llm, completion, self._limits)
+            async with self._ledger.reserve(call.account, call.worst) as reservation:
+                reservation.settle(
+                    completion.usage,
+                    reply=completion.text if counted else None,
+                    is_certain=counted,
+                    is_recalled=True,
+                )
+        except RLMError as exc:
+            self._ledger.withdraw_call(call.account)
+            self._record(call.failed(exc, attempts=0))
+            raise
+        self._record(call.recalled(completion, recalled.run))
+        return completion
 
     def _enter(
         self,
@@ -109,12 +159,14 @@ class Calls:
             options=options,
             limits=self._limits,
             is_completion=iteration is None,
+            is_recalled=self._recall is not None and self._recall.only,
         )
         worst = bound(messages=messages, is_last=False)
         number = self._ledger.reserve_call(account, worst)
         if iteration is not None and self._is_last_reply(node, worst):
             node.warn_of_last_reply()
             worst = bound(messages=messages, is_last=True)
+        key = request_key(llm, messages, options, is_completion=iteration is None)
         new = as_dicts(messages) if iteration is None else node.take_new_messages()
         self._record(
             ModelRequested(
@@ -124,11 +176,19 @@ class Calls:
                 iteration=iteration,
                 messages=new,
                 sub_call=sub_call,
-                schema="" if options.schema is None else json.dumps(dict(options.schema)),
+                schema=schema_text(options),
+                key=key,
             )
         )
         return Call(
-            node=node, account=account, llm=llm, worst=worst, options=options, number=number
+            node=node,
+            account=account,
+            llm=llm,
+            worst=worst,
+            options=options,
+            number=number,
+            iteration=iteration,
+            key=key,
         )
 
     async def _try(self, call: Call, slot: Slot) -> Completion | float:
@@ -202,7 +262,9 @@ class Calls:
         try:
             yield
         except anyio.get_cancelled_exc_class():
-            self._record(call.cancelled())
+            if not call.is_given_up:
+                call.is_given_up = True
+                self._record(call.cancelled())
             raise
 
     def _is_last_reply(self, node: Node, worst: WorstCase) -> bool:

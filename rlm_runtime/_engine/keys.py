@@ -1,4 +1,4 @@
-"""The key of a request: the same for the same request, in whatever run it is made."""
+"""Keys of requests: one for the same request in whatever run, one for those that begin alike."""
 
 from __future__ import annotations
 
@@ -41,6 +41,14 @@ def request_key(
         digest.update(f" {message.role} {len(content)} ".encode("ascii"))
         digest.update(content)
     return digest.hexdigest()
+
+
+def cache_key(run: str, history: int | Sequence[Message]) -> str:
+    """Name what a call's messages begin like: the history of a node, or a leaf's system prompt."""
+    if isinstance(history, int):
+        return f"{run}/{history}"
+    begins = history[0].content.encode("utf-8", "surrogatepass")
+    return f"{run}/{hashlib.sha256(begins).hexdigest()[:12]}"
 
 
 def schema_text(options: CallOptions) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rlm_runtime._llm.base import LLM
+from rlm_runtime._sandbox.base import SubCall, SubCallError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +21,20 @@ class Models:
     def for_depth(self, depth: int) -> LLM:
         """Give the model of the nodes and completions at a depth."""
         return self.root if depth == 0 else self.subs[min(depth, len(self.subs)) - 1]
+
+    def for_call(self, call: SubCall, depth: int) -> LLM:
+        """Give the model that a sub-call asks for.
+
+        Raises:
+            SubCallError: There is no such alias.
+        """
+        if call.model is None:
+            return self.for_depth(depth)
+        try:
+            return self.aliases[call.model]
+        except KeyError:
+            known = ", ".join(sorted(self.aliases)) or "none"
+            raise SubCallError(
+                f"Cannot use model {call.model!r}: the aliases of this run are: {known}",
+                stop_reason="error",
+            ) from None

@@ -16,19 +16,19 @@ _MODELS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Miss:
-    """A request that is not on record, or not once more."""
+class Request:
+    """A request that is not on record."""
 
+    node: int
+    iteration: int | None
+    """None for a plain completion."""
     model: str
-    messages: tuple[Message, ...]
+    messages: Sequence[Message]
     key: str
-    taken: int
-    """How often the same request was answered from the record before."""
-    is_completion: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _Recorded:
     """A recorded request."""
 
     run: str
@@ -48,20 +48,17 @@ def name_request(node: int, iteration: int | None) -> str:
     return f"reply {iteration} of node {node}"
 
 
-def explain_miss(miss: Miss, paths: Sequence[Path]) -> str:
+def explain_miss(miss: Request, paths: Sequence[Path]) -> str:
     """Say how a request differs from all that are on record; it reads the traces again.
 
     Raises:
         TraceError: A trace cannot be read any more.
     """
-    if miss.taken:
-        times = "once" if miss.taken == 1 else f"{miss.taken} times"
-        return f"it is on record {times}, and asked for once more"
     asked = [
-        (one.role, one.content if miss.is_completion else comparable(one, at))
+        (one.role, one.content if miss.iteration is None else comparable(one, at))
         for at, one in enumerate(miss.messages)
     ]
-    best: tuple[tuple[int, int], _Request] | None = None
+    best: tuple[tuple[int, int], _Recorded] | None = None
     models: set[str] = set()
     for request in _requests(paths):
         models.add(request.event.model)
@@ -76,7 +73,7 @@ def explain_miss(miss: Miss, paths: Sequence[Path]) -> str:
 
 
 def _difference(
-    miss: Miss, asked: Sequence[tuple[str, str]], request: _Request, same: int
+    miss: Request, asked: Sequence[tuple[str, str]], request: _Recorded, same: int
 ) -> str:
     found, where = request.texts, request.where
     if request.event.key == miss.key:
@@ -101,7 +98,9 @@ def _quote(text: str, at: int) -> str:
     return f"{'…' if start else ''}{text[start:end]!r}{'…' if end < len(text) else ''}"
 
 
-def _nearness(asked: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]]) -> tuple[int, int]:
+def _nearness(
+    asked: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]]
+) -> tuple[int, int]:
     """Count how many messages are the same from the first on, then characters of the next one."""
     same = 0
     for one, other in zip(asked, found, strict=False):
@@ -124,7 +123,7 @@ def _common_chars(one: str, other: str) -> int:
     return low
 
 
-def _requests(paths: Sequence[Path]) -> Iterator[_Request]:
+def _requests(paths: Sequence[Path]) -> Iterator[_Recorded]:
     """Give the requests of traces, each with all of its messages."""
     for path in paths:
         histories: dict[int, list[tuple[str, str]]] = {}
@@ -134,7 +133,7 @@ def _requests(paths: Sequence[Path]) -> Iterator[_Request]:
                     continue
                 new = [(one.get("role", ""), one.get("content", "")) for one in event.messages]
                 if event.iteration is None:
-                    yield _Request(trace.header.run, event, new)
+                    yield _Recorded(trace.header.run, event, new)
                     continue
                 history = histories.setdefault(event.node, [])
                 if new and new[0][0] == "system":
@@ -144,4 +143,4 @@ def _requests(paths: Sequence[Path]) -> Iterator[_Request]:
                     message = Message(role="user", content=text)
                     known = comparable(message, len(history)) if role == "user" else text
                     history.append((role, known))
-                yield _Request(trace.header.run, event, tuple(history))
+                yield _Recorded(trace.header.run, event, tuple(history))

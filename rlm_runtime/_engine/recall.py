@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import anyio.to_thread
 
-from rlm_runtime._engine.nearest import Miss, explain_miss
+from rlm_runtime._engine.nearest import Request, explain_miss, name_request
 from rlm_runtime._engine.recorded import RecordedReplies
 from rlm_runtime._errors import ModelRecallError
-from rlm_runtime._types import Completion, Message, Usage
+from rlm_runtime._types import Completion, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +65,16 @@ class Recall:
         )
         return Recalled(completion, place.run)
 
-    async def missing(
-        self, who: str, model: str, messages: Sequence[Message], key: str, *, is_completion: bool
-    ) -> ModelRecallError:
-        """Say what of a request is not on record.
-
-        Args:
-            who: Names the request, such as "reply 2 of node 0".
-            model: The model that is asked.
-            messages: All that is sent.
-            key: Names the request.
-            is_completion: Whether it is a plain completion.
-        """
-        miss = Miss(model, tuple(messages), key, self._taken[key], is_completion)
-        why = await anyio.to_thread.run_sync(explain_miss, miss, self._recorded.paths)
-        return ModelRecallError(f"Cannot recall {who} from model {model!r}: {why}")
+    async def missing(self, request: Request) -> ModelRecallError:
+        """Say what of a request is not on record; it reads the traces again."""
+        asked = name_request(request.node, request.iteration)
+        times = self._taken[request.key]
+        if times:
+            why = (
+                f"it is on record {'once' if times == 1 else f'{times} times'}, and asked once more"
+            )
+        else:
+            why = await anyio.to_thread.run_sync(explain_miss, request, self._recorded.paths)
+        return ModelRecallError(
+            f"Cannot recall {asked} by {request.model!r}, and recall_only is set: {why}"
+        )

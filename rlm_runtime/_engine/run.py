@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections import defaultdict
@@ -20,9 +19,11 @@ from rlm_runtime._engine.bounds import limits_left
 from rlm_runtime._engine.calls import Calls
 from rlm_runtime._engine.direct import DirectNode, most_prompt_chars
 from rlm_runtime._engine.gate import Gate
+from rlm_runtime._engine.keys import cache_key
 from rlm_runtime._engine.leaf import complete, prompt_of
 from rlm_runtime._engine.models import Models
 from rlm_runtime._engine.node import Node
+from rlm_runtime._engine.recall import Recall
 from rlm_runtime._engine.recording import Recording
 from rlm_runtime._engine.seeds import derive_seed
 from rlm_runtime._engine.stops import explain_stop, stop_reason_of
@@ -31,6 +32,7 @@ from rlm_runtime._engine.tools import NO_TOOLS, ToolCalls, Tools
 from rlm_runtime._engine.window import complete_plainly
 from rlm_runtime._errors import (
     LimitExceededError,
+    ModelRecallError,
     RLMError,
 )
 from rlm_runtime._events import (
@@ -71,6 +73,7 @@ class Run:
         recording: Recording,
         gate: Gate | None = None,
         retries: RetryPolicy | None = None,
+        recall: Recall | None = None,
         tools: Tools = NO_TOOLS,
         mode: ModeChoice = WITH_REPL,
     ) -> None:
@@ -83,7 +86,12 @@ class Run:
         self._mode = mode
         self._started = time.monotonic()
         self._calls = Calls(
-            limits=limits, ledger=self.ledger, recording=recording, gate=gate, retries=retries
+            limits=limits,
+            ledger=self.ledger,
+            recording=recording,
+            gate=gate,
+            retries=retries,
+            recall=recall,
         )
         self._sub_calls = SubCalls(recording)
         self._tools = tools
@@ -95,6 +103,8 @@ class Run:
         self._root: Node | None = None
         self._run = ""
         self._time = anyio.CancelScope()
+        self._missed: ModelRecallError | None = None
+        """What ended the run, wherever in the tree it was asked for."""
 
     async def answer(
         self,
@@ -180,11 +190,16 @@ class Run:
             ModelError: The model failed for good.
         """
         if options.cache_key is None:
-            options = replace(options, cache_key=self._cache_key(node, messages, iteration))
+            history = messages if iteration is None else node.number
+            options = replace(options, cache_key=cache_key(self._run, history))
         reply = self._calls.complete(
             node, llm, messages, iteration=iteration, options=options, sub_call=sub_call
         )
-        return await (complete_plainly(reply, llm, messages) if iteration is None else reply)
+        try:
+            return await (complete_plainly(reply, llm, messages) if iteration is None else reply)
+        except ModelRecallError as exc:
+            self._miss(exc)
+            raise
 
     async def sub_call(self, node: Node, call: SubCall) -> object:
         """Answer a sub-call of a node: by a child node, or by a completion where it is deep.
@@ -201,7 +216,7 @@ class Run:
                 f"Cannot start a sub-call: max_depth is {self.limits.max_depth}",
                 stop_reason="error",
             )
-        llm = self._model_for(call, depth)
+        llm = self._models.for_call(call, depth)
         answer_type = None
         if call.schema is not None:
             answer_type = await anyio.to_thread.run_sync(answer_type_of_text, call.schema)
@@ -257,6 +272,8 @@ class Run:
                 self._time.deadline = anyio.current_time() + self.limits.max_seconds
             llm = self._models.for_depth(0)
             return await self._answer_by_node(given, llm=llm, depth=0, parent=None, seed=seed)
+        if self._missed is not None:
+            raise self._missed
         raise LimitExceededError(
             f"Stopped without an answer: max_seconds is {self.limits.max_seconds:g}",
             stop_reason="max_seconds",
@@ -330,25 +347,6 @@ class Run:
             structured=llm.info.structured_output,
         )
 
-    def _model_for(self, call: SubCall, depth: int) -> LLM:
-        if call.model is None:
-            return self._models.for_depth(depth)
-        try:
-            return self._models.aliases[call.model]
-        except KeyError:
-            known = ", ".join(sorted(self._models.aliases)) or "none"
-            raise SubCallError(
-                f"Cannot use model {call.model!r}: the aliases of this run are: {known}",
-                stop_reason="error",
-            ) from None
-
-    def _cache_key(self, node: Node, messages: Sequence[Message], iteration: int | None) -> str:
-        """Name what a call's messages begin like: a node's history, or a leaf's system prompt."""
-        if iteration is not None:
-            return f"{self._run}/{node.number}"
-        begins = messages[0].content.encode("utf-8", "surrogatepass")
-        return f"{self._run}/{hashlib.sha256(begins).hexdigest()[:12]}"
-
     def _account_for(self, parent: Node | None) -> Account:
         if parent is None:
             return self.ledger.account
@@ -356,8 +354,15 @@ class Run:
 
     def _why(self, exc: BaseException) -> StopReason:
         """Tell why a node ended; when time is up, all that are open are cancelled."""
-        cancelled = isinstance(exc, anyio.get_cancelled_exc_class())
-        return "max_seconds" if cancelled and self._time.cancel_called else stop_reason_of(exc)
+        if not isinstance(exc, anyio.get_cancelled_exc_class()) or not self._time.cancel_called:
+            return stop_reason_of(exc)
+        return "max_seconds" if self._missed is None else "model_error"
+
+    def _miss(self, error: ModelRecallError) -> None:
+        """End the run: code that catches errors of its sub-calls must not hide this one."""
+        if self._missed is None and not (self._root is not None and self._root.has_answer):
+            self._missed = error
+            self._time.cancel()
 
     def _partial(self) -> object:
         return None if self._root is None else self._root.partial
