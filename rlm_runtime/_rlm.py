@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from enum import Enum
@@ -11,11 +12,13 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import anyio
+import anyio.to_thread
 
 from rlm_runtime._answer_types.base import answer_type_of
 from rlm_runtime._config import read_environment
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.models import Models
+from rlm_runtime._engine.recorded import RecordedReplies, open_recorded
 from rlm_runtime._engine.tools import Tools
 from rlm_runtime._errors import ConfigError, InputError, RLMError
 from rlm_runtime._events import Event
@@ -39,6 +42,7 @@ from rlm_runtime._sandbox.pool import Pool, open_pool
 from rlm_runtime._sandbox.walls import find_walls
 from rlm_runtime._sandbox.wheels import parse_requirements
 from rlm_runtime._tools.opening import ChildTools, Given, open_tools
+from rlm_runtime._trace.finding import find_trace
 
 _CLOSE_SECONDS = 10.0
 
@@ -80,6 +84,10 @@ class RLM:
             the runs, 0 keeps none.
         prompts: A folder whose prompts replace the shipped ones of the same names.
         trace_dir: Holds a folder for each run; None writes no trace.
+        recall: Runs whose recorded replies are taken for the same requests, the first one that has
+            one first: each an id or its beginning, a trace file, or the folder of one.
+        recall_only: Whether a request that is not on record ends the run with an error; models are
+            asked nothing then, and need no key.
         on_event: Is called with each event of each run, on the event loop.
         on_setup: Is called with lines that tell how the sandbox is prepared, the first time.
     """
@@ -101,6 +109,8 @@ class RLM:
         spare_sandboxes: int | None = None,
         prompts: Path | str | None = None,
         trace_dir: Path | str | Literal[_Absent.TRACE_DIR] | None = _Absent.TRACE_DIR,
+        recall: Path | str | Sequence[Path | str] = (),
+        recall_only: bool = False,
         on_event: Callable[[Event], None] | None = None,
         on_setup: Callable[[str], None] | None = None,
     ) -> None:
@@ -121,6 +131,8 @@ class RLM:
         if trace_dir is _Absent.TRACE_DIR:
             trace_dir = default_trace_dir()
         self._trace_dir = None if trace_dir is None else Path(trace_dir)
+        self._recall = [recall] if isinstance(recall, Path | str) else list(recall)
+        self._recall_only = recall_only
         self._on_event = on_event
         self._on_setup = on_setup
         self._stack = AsyncExitStack()
@@ -133,7 +145,9 @@ class RLM:
         Raises:
             ConfigError: The settings name no model that can be reached, or packages that a sandbox
                 cannot have.
+            InputError: There is no such run to recall from.
             SandboxStartError: The sandbox cannot be prepared.
+            TraceError: The trace of a run to recall from cannot be read.
         """
         if (spares := self._spare_sandboxes) is not None and spares < 0:
             raise ConfigError(f"Cannot set spare_sandboxes to {spares!r}: it must be 0 or more")
@@ -142,15 +156,23 @@ class RLM:
         check_mode(self._mode, self._direct_below_chars)
         if self._runner is not None:
             raise ConfigError("Cannot open this RLM: it is open already")
+        if self._recall_only and not self._recall:
+            raise ConfigError("Cannot set recall_only: recall names no run")
         requirements = parse_requirements(self._packages)
         async with AsyncExitStack() as stack:
-            opener = ModelOpener(stack, base_url=self._base_url, api_key=self._api_key)
+            recorded = await self._open_recorded(stack)
+            opener = ModelOpener(
+                stack,
+                base_url=self._base_url,
+                api_key=self._api_key,
+                is_offline=self._recall_only,
+            )
             models = Models(
                 root=await opener.open(self._model),
                 subs=[await opener.open(each) for each in self._sub_models],
                 aliases={alias: await opener.open(model) for alias, model in self._aliases.items()},
             )
-            if self._limits.max_cost is not None:
+            if self._limits.max_cost is not None and not self._recall_only:
                 check_priced([models.root, *models.subs, *models.aliases.values()])
             opened = await stack.enter_async_context(
                 open_tools(self._given_tools, self._child_tools)
@@ -172,6 +194,8 @@ class RLM:
                 on_event=self._on_event,
                 # Its clock is that of an event loop
                 gate=Gate(),
+                recorded=recorded,
+                recall_only=self._recall_only,
             )
             self._stack = stack.pop_all()
         return self
@@ -230,6 +254,17 @@ class RLM:
             del self._runs[scope]
             ended.set()
         raise RLMError("Stopped without an answer: the block of this RLM has ended")
+
+    async def _open_recorded(self, stack: AsyncExitStack) -> RecordedReplies | None:
+        """Read what the runs to recall from have on record."""
+        if not self._recall:
+            return None
+        folder = self._trace_dir or default_trace_dir()
+        paths = [
+            await anyio.to_thread.run_sync(find_trace, os.fspath(run), folder)
+            for run in self._recall
+        ]
+        return await stack.enter_async_context(open_recorded(paths))
 
     async def _open_pool(
         self, stack: AsyncExitStack, requirements: Sequence[str]
