@@ -14,6 +14,7 @@ from rlm_runtime._cli.command import Command
 from rlm_runtime._cli.output import open_output
 from rlm_runtime._cli.printable import printable
 from rlm_runtime._cli.stderr import tell
+from rlm_runtime._cli.tally import count
 from rlm_runtime._cli.view import _find_trace
 from rlm_runtime._errors import InputError, TraceError
 from rlm_runtime._paths import default_trace_dir
@@ -126,7 +127,7 @@ def _write(trace: Trace, write: Write, place: Path | None) -> None:
 
 
 def _send(trace: Trace, *, content: bool) -> None:
-    from rlm_runtime._export.otel import export_trace, wants_content
+    from rlm_runtime._export.otel import endpoint, export_trace, wants_content
 
-    sent, endpoint = export_trace(trace, content=content or wants_content())
-    tell(f"rlm: Sent {sent} spans to {printable(endpoint)}")
+    sent = export_trace(trace, content=content or wants_content())
+    tell(f"rlm: Sent {count(sent, 'span')} to {printable(endpoint())}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class _Place:
     """A place in a history."""
 
     messages: int
@@ -28,6 +28,7 @@ class History:
         self._reply: str | None = None
         """The newest reply, which no request held so far."""
         self._shortened = False
+        self._places: dict[tuple[int, int], _Place] = {}
 
     @property
     def messages(self) -> list[dict[str, str]]:
@@ -62,12 +63,17 @@ class History:
         """Learn that the next request holds all messages, the older ones shortened."""
         self.trimmed = self._shortened = True
 
-    def mark(self) -> Mark:
-        """Tell where it is, to come back to."""
-        return Mark(len(self._messages), self._reply, self.trimmed)
+    def ran(self, iteration: int, block: int) -> None:
+        """Learn that a block of the newest reply was run: a place to come back to."""
+        self._places[iteration, block] = _Place(len(self._messages), self._reply, self.trimmed)
 
-    def go_back(self, mark: Mark) -> None:
-        """Forget what came after a mark."""
-        self._messages = self._messages[: mark.messages]
-        self._reply = mark.reply
-        self.trimmed, self._shortened = mark.trimmed, False
+    def diverged(self, iteration: int, block: int) -> bool:
+        """Forget what came after a block; tell whether it is known."""
+        place = self._places.get((iteration, block))
+        if place is None:
+            return False
+        self._messages = self._messages[: place.messages]
+        self._reply = place.reply
+        self.trimmed, self._shortened = place.trimmed, False
+        self._places = {at: one for at, one in self._places.items() if at <= (iteration, block)}
+        return True

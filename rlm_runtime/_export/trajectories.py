@@ -22,7 +22,7 @@ from rlm_runtime._events import (
     SubCallEnded,
     SubCallStarted,
 )
-from rlm_runtime._export.histories import History, Mark
+from rlm_runtime._export.histories import History
 from rlm_runtime._types import StopReason, Usage
 
 
@@ -46,8 +46,8 @@ class Trajectory:
     children: list[Trajectory] = field(default_factory=list)
     counts: bool = True
     """Whether it is a part of how the run went, after it was resumed."""
-    places: dict[tuple[int, int], tuple[Mark, int]] = field(default_factory=dict)
-    """Where it and its children were after each block of its code, by iteration and block."""
+    begun: dict[tuple[int, int], int] = field(default_factory=dict)
+    """How many children it had after each block of its code, by iteration and block."""
 
     @property
     def stop_reason(self) -> StopReason | None:
@@ -166,15 +166,11 @@ def _update(
         case NodeEnded():
             node.ended = event
         case CodeExecuted():
-            place = node.history.mark(), len(node.children)
-            node.places[event.iteration, event.block] = place
+            node.history.ran(event.iteration, event.block)
+            node.begun[event.iteration, event.block] = len(node.children)
         case ReplayDiverged():
-            at = event.iteration, event.block
-            if at in node.places:
-                mark, children = node.places[at]
-                node.history.go_back(mark)
-                _discount(node.children[children:])
-                node.places = {key: place for key, place in node.places.items() if key <= at}
+            if node.history.diverged(event.iteration, event.block):
+                _discount(node.children[node.begun[event.iteration, event.block] :])
             node.ended = None
 
 
