@@ -11,11 +11,11 @@ from typing import BinaryIO
 import click
 
 from rlm_runtime._cli.command import Command
+from rlm_runtime._cli.finding import find_trace
 from rlm_runtime._cli.output import open_output
 from rlm_runtime._cli.printable import printable
 from rlm_runtime._cli.stderr import tell
 from rlm_runtime._cli.tally import count
-from rlm_runtime._cli.view import _find_trace
 from rlm_runtime._errors import InputError, TraceError
 from rlm_runtime._paths import default_trace_dir
 from rlm_runtime._trace.reader import Trace, open_trace
@@ -65,7 +65,7 @@ def command(
     OTLP/HTTP to where the OTEL_EXPORTER_OTLP_… variables say.
     """
     _check_usage(form, output, content=content, answered_only=answered_only)
-    path = _find_trace(run, trace_dir or default_trace_dir())
+    path = find_trace(run, trace_dir or default_trace_dir())
     try:
         with open_trace(path) as trace:
             if form == "otel":
