@@ -163,10 +163,11 @@ class Calls:
         )
         worst = bound(messages=messages, is_last=False)
         number = self._ledger.reserve_call(account, worst)
-        if iteration is not None and self._is_last_reply(node, worst):
+        key_of = partial(request_key, llm, options=options, is_completion=iteration is None)
+        if iteration is not None and self._is_last_reply(node, worst, key_of):
             node.warn_of_last_reply()
             worst = bound(messages=messages, is_last=True)
-        key = request_key(llm, messages, options, is_completion=iteration is None)
+        key = key_of(messages)
         new = as_dicts(messages) if iteration is None else node.take_new_messages()
         self._record(
             ModelRequested(
@@ -267,9 +268,17 @@ class Calls:
                 self._record(call.cancelled())
             raise
 
-    def _is_last_reply(self, node: Node, worst: WorstCase) -> bool:
+    def _is_last_reply(
+        self, node: Node, worst: WorstCase, key_of: Callable[[Sequence[Message]], str]
+    ) -> bool:
         last = node.iteration == self._limits.max_iterations
-        return last or self._ledger.is_last_call(node.account, worst)
+        last = last or self._ledger.is_last_call(node.account, worst)
+        if self._recall is None:
+            return last
+        # What is on record goes on as it went there, whatever the time and the price are here
+        plain = self._recall.holds(key_of(worst.messages))
+        warned = self._recall.holds(key_of(node.messages_if_last()))
+        return last if plain == warned else warned
 
 
 async def _ask(llm: LLM, messages: Sequence[Message], options: CallOptions) -> Completion:

@@ -39,9 +39,16 @@ class History:
     def add_to_last(self, text: str) -> None:
         """Add a paragraph to the newest message, once."""
         if text not in self._added:
+            self._messages[-1] = self.with_addition(text)[-1]
             self._added.add(text)
-            newest = self._messages[-1]
-            self._replace(len(self._messages) - 1, f"{newest.content}\n\n{text}")
+
+    def with_addition(self, text: str) -> Sequence[Message]:
+        """Give the messages as they are once `add_to_last` has added this."""
+        if text in self._added:
+            return self._messages
+        newest = self._messages[-1]
+        added = Message(role=newest.role, content=f"{newest.content}\n\n{text}")
+        return [*self._messages[:-1], added]
 
     def take_new(self) -> tuple[dict[str, str], ...]:
         """Return the messages that no earlier call has taken; after a trim, all of them."""

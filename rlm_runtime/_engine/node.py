@@ -47,7 +47,7 @@ from rlm_runtime._sandbox.base import (
 )
 from rlm_runtime._tools.base import HostTool
 from rlm_runtime._tools.listing import list_tools
-from rlm_runtime._types import Completion
+from rlm_runtime._types import Completion, Message
 
 _QUERY_CHARS_SHOWN = 2000
 _MOST_EMPTY_REPLIES = 3
@@ -142,6 +142,10 @@ class Node:
     def warn_of_last_reply(self) -> None:
         """Add to the newest message that no reply after the next one is read."""
         self._history.add_to_last(self._prompts.last_iteration())
+
+    def messages_if_last(self) -> Sequence[Message]:
+        """Give the messages as `warn_of_last_reply` makes them."""
+        return self._history.with_addition(self._prompts.last_iteration())
 
     def take_new_messages(self) -> tuple[dict[str, str], ...]:
         """Return the messages that no earlier call has taken."""

@@ -35,17 +35,20 @@ class Recall:
         """What the random numbers of the recorded run came from."""
         return self._recorded.seed
 
+    def holds(self, key: str) -> bool:
+        """Tell whether there is a further reply to a request."""
+        return self._taken[key] < len(self._recorded.places(key))
+
     async def take(self, key: str) -> Recalled | None:
         """Take the next reply to a request; None where there is none left.
 
         Raises:
             TraceError: It cannot be read any more.
         """
-        places, number = self._recorded.places(key), self._taken[key]
-        if number >= len(places):
+        if not self.holds(key):
             return None
+        place = self._recorded.places(key)[self._taken[key]]
         self._taken[key] += 1
-        place = places[number]
         reply = await self._recorded.load(place)
         usage = Usage(
             calls=1,

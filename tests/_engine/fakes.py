@@ -23,6 +23,7 @@ import anyio.lowlevel
 from rlm_runtime._answer_types.base import answer_type_of
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.models import Models
+from rlm_runtime._engine.recall import Recall
 from rlm_runtime._engine.requests import Requests
 from rlm_runtime._engine.run import Run
 from rlm_runtime._engine.tools import NO_TOOLS, Tools
@@ -332,6 +333,7 @@ def make_run(
     sandboxes: FakeSandboxes | None = None,
     gate: Gate | None = None,
     retries: RetryPolicy | None = None,
+    recall: Recall | None = None,
     tools: Tools = NO_TOOLS,
 ) -> Played:
     """Make a run of scripted models in fake sandboxes."""
@@ -353,6 +355,7 @@ def make_run(
         recording=Recorder(None, events.append),
         gate=gate,
         retries=retries,
+        recall=recall,
         tools=tools,
     )
     return Played(run, sandboxes, requests, events)
@@ -370,6 +373,7 @@ async def play(
     sandboxes: FakeSandboxes | None = None,
     gate: Gate | None = None,
     retries: RetryPolicy | None = None,
+    recall: Recall | None = None,
     seconds: float = 10,
     tools: Tools = NO_TOOLS,
 ) -> Played:
@@ -382,6 +386,7 @@ async def play(
         sandboxes=sandboxes,
         gate=gate,
         retries=retries,
+        recall=recall,
         tools=tools,
     )
     try:
