@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
+import anyio.to_thread
 
 from rlm_runtime._answer_types.base import AnswerType
 from rlm_runtime._describe import describe, preview
@@ -20,7 +21,9 @@ from rlm_runtime._engine.stops import stop_reason_of
 from rlm_runtime._errors import LimitExceededError
 from rlm_runtime._events import SubCallEnded, SubCallStarted
 from rlm_runtime._sandbox.base import SubCall, SubCallError
+from rlm_runtime._trace.values import pack_value
 from rlm_runtime._types import StopReason
+from rlm_runtime._values import UnsendableError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,9 @@ class Given:
     """Empty too where the context is the query."""
     schema: str
     """Of the answer, as JSON."""
+    query_name: str
+    context_name: str
+    """As the references are, but there without a trace, too."""
 
 
 async def keep_given(
@@ -48,13 +54,17 @@ async def keep_given(
     """Keep what is given to a node or a completion; a context that is the query only once."""
     if answer_type is not None and not schema:
         schema = json.dumps(answer_type.json_schema)
+    query_ref = await recording.keep(query)
+    context_ref = "" if context is query else await recording.keep(context)
     return Given(
         query=query,
         context=context,
         answer_type=answer_type,
-        query_ref=await recording.keep(query),
-        context_ref="" if context is query else await recording.keep(context),
+        query_ref=query_ref,
+        context_ref=context_ref,
         schema=schema,
+        query_name=query_ref or await _name(query),
+        context_name="" if context is query else context_ref or await _name(context),
     )
 
 
@@ -147,5 +157,13 @@ class SubCalls:
 
 
 def _key(call: SubCall, given: Given) -> str:
-    parts = (given.query_ref, given.context_ref, call.model, call.recursive, call.schema)
+    parts = (given.query_name, given.context_name, call.model, call.recursive, call.schema)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+async def _name(value: object) -> str:
+    """Name a value as a trace would, so that a child's seed does not depend on there being one."""
+    try:
+        return (await anyio.to_thread.run_sync(pack_value, value)).ref
+    except UnsendableError:
+        return ""
