@@ -34,6 +34,8 @@ class Report:
     """The answer, or the partial one; None if there is none."""
     stop_reason: StopReason
     usage: Usage
+    recalled: Usage
+    """What replies from the record of other runs would have cost."""
     run: str | None
     mode: Mode
     nodes: int
@@ -48,6 +50,7 @@ class Report:
         record: dict[str, object] = {
             "answer": self.answer,
             "usage": dataclasses.asdict(self.usage),
+            "recalled": dataclasses.asdict(self.recalled),
             "stop_reason": self.stop_reason,
             "trace": None if self.trace is None else str(self.trace),
             "run": self.run,
@@ -59,7 +62,9 @@ class Report:
 
     def summary(self) -> str:
         """Say what the run took, in one line."""
-        spent = describe_spending(self.usage, self.seconds, max_cost=self.max_cost)
+        spent = describe_spending(
+            self.usage, self.seconds, max_cost=self.max_cost, recalled=self.recalled.calls
+        )
         trace = "no trace" if self.trace is None else f"trace {self.trace}"
         how = "direct, " if self.mode == "direct" else ""
         return f"{how}{count(self.nodes, 'node')}, {spent}, {trace}"
@@ -79,6 +84,7 @@ def make_report(outcome: Outcome, trace: Path | None) -> Report:
             answer=result.answer,
             stop_reason=result.stop_reason,
             usage=result.usage,
+            recalled=result.recalled,
             run=result.run_id,
             mode=result.mode,
             nodes=result.nodes,
@@ -93,6 +99,7 @@ def make_report(outcome: Outcome, trace: Path | None) -> Report:
         answer=_partial(outcome),
         stop_reason="interrupted" if outcome.signum else tally.stop_reason or "error",
         usage=known.usage or tally.usage,
+        recalled=tally.recalled,
         run=tally.run,
         mode=tally.mode,
         nodes=tally.nodes,

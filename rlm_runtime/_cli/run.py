@@ -58,6 +58,8 @@ class _Settings:
     spare_sandboxes: int | None
     prompts: Path | None
     trace_dir: Path
+    recall: tuple[str, ...]
+    recall_only: bool
 
     def open_runner(
         self, on_event: Callable[[Event], None], on_setup: Callable[[str], None]
@@ -79,6 +81,8 @@ class _Settings:
             packages=self.packages,
             spare_sandboxes=self.spare_sandboxes,
             trace_dir=self.trace_dir,
+            recall=self.recall,
+            recall_only=self.recall_only,
             prompts=self.prompts,
             on_event=on_event,
             on_setup=on_setup,
@@ -170,6 +174,19 @@ class _Settings:
     envvar="RLM_TRACE_DIR",
     type=click.Path(path_type=Path),
     help="The folder that holds a folder for each run.  [default: in the user's state folder]",
+)
+@click.option(
+    "--recall",
+    envvar="RLM_RECALL",
+    multiple=True,
+    metavar="RUN",
+    help="A run whose recorded replies are taken for the same requests; may be repeated.",
+)
+@click.option(
+    "--recall-only",
+    envvar="RLM_RECALL_ONLY",
+    is_flag=True,
+    help="Ask no model: a request that is not on record ends the run.",
 )
 @click.option("--json", "as_json", envvar="RLM_JSON", is_flag=True, help="Print one JSON object.")
 @click.option(
@@ -263,9 +280,13 @@ def _make_settings(
     spare_sandboxes: int | None,
     prompts: Path | None,
     trace_dir: Path | None,
+    recall: tuple[str, ...] = (),
+    recall_only: bool = False,
     **limits: int | float | str | None,
 ) -> _Settings:
     checked_limits = make_limits(limits)
+    if recall_only and not recall:
+        raise click.UsageError("--recall-only needs a run: name one with --recall RUN")
     if model is None:
         raise ConfigError(NO_MODEL)
     models.check_prices([model, *sub_models])
@@ -283,6 +304,8 @@ def _make_settings(
         spare_sandboxes=spare_sandboxes,
         prompts=prompts,
         trace_dir=trace_dir or default_trace_dir(),
+        recall=recall,
+        recall_only=recall_only,
     )
 
 

@@ -27,6 +27,7 @@ SECTIONS = {
         "packages",
         "spare_sandboxes",
     ),
+    "Recall": ("recall", "recall_only"),
     "Output": ("as_json", "output", "trace_dir", "quiet"),
 }
 """The parameters under each heading, in the order in which they are shown."""

@@ -38,6 +38,8 @@ class Tally:
     nodes: int = 0
     nodes_running: int = 0
     usage: Usage = field(default_factory=Usage)
+    recalled: Usage = field(default_factory=Usage)
+    """What replies from the record of other runs would have cost; it is no part of `usage`."""
     tool_calls: int = 0
     seconds: float = 0.0
     """From the first event to the last."""
@@ -76,7 +78,7 @@ class Tally:
                 if event.wait is not None:
                     self.waiting[event.node, event.call] = event.mono + event.wait
             case ModelReplied():
-                self.usage += _usage_of(event)
+                self._add_reply(event)
                 self.waiting.pop((event.node, event.call), None)
             case ModelFailed():
                 self.waiting.pop((event.node, event.call), None)
@@ -94,6 +96,13 @@ class Tally:
                 )
                 self.seconds = event.seconds
 
+    def _add_reply(self, event: ModelReplied) -> None:
+        if not event.recalled:
+            self.usage += _usage_of(event)
+            return
+        self.usage = replace(self.usage, calls=self.usage.calls - 1)
+        self.recalled += replace(_usage_of(event), calls=1)
+
     def _tell_time(self, mono: float) -> None:
         if self._first_mono is None:
             self._first_mono = mono
@@ -108,15 +117,24 @@ class Tally:
 
 
 def describe_spending(
-    usage: Usage, seconds: float, *, max_cost: float | None = None, tool_calls: int = 0
+    usage: Usage,
+    seconds: float,
+    *,
+    max_cost: float | None = None,
+    tool_calls: int = 0,
+    recalled: int = 0,
 ) -> str:
-    """Say what was spent, in one line, and what the cost may be; tools where there were any."""
+    """Say what was spent, in one line, and what the cost may be.
+
+    Calls of tools and replies that were recalled are told of where there were any.
+    """
     cost = "cost unknown" if usage.cost is None else f"${usage.cost:.4f}"
     if max_cost is not None:
         cost = f"{cost} of ${max_cost:g}"
     tokens = usage.prompt_tokens + usage.completion_tokens
     tools = f", {count(tool_calls, 'tool call')}" if tool_calls else ""
-    calls = f"{count(usage.calls, 'call')}{tools}"
+    replies = f", {recalled:,} repl{'y' if recalled == 1 else 'ies'} recalled" if recalled else ""
+    calls = f"{count(usage.calls, 'call')}{replies}{tools}"
     return f"{calls}, {count(tokens, 'token')}, {cost}, {seconds:.1f} s"
 
 

@@ -32,6 +32,8 @@ class _Node:
     end: NodeEnded | None = None
     last_mono: float = 0.0
     calls: int = 0
+    recalled: int = 0
+    """Replies from the record of other runs."""
     tokens: int = 0
     tool_calls: int = 0
     tool_lines: int = 0
@@ -95,9 +97,7 @@ def _update(node: _Node, event: Event) -> None:
             failure = f"call {event.call} attempt {event.attempt} failed: {reason(event.error)}"
             node.failures[event.call] = failure
         case ModelReplied():
-            node.tokens += event.prompt_tokens + event.completion_tokens
-            if failure := node.failures.pop(event.call, ""):
-                node.lines.append(f"{failure}; attempt {event.attempts} was answered")
+            _add_reply(node, event)
         case ModelFailed():
             node.failures.pop(event.call, None)
             node.lines.append(f"a model call failed: {reason(event.error)}")
@@ -115,6 +115,16 @@ def _update(node: _Node, event: Event) -> None:
             node.end = event
 
 
+def _add_reply(node: _Node, event: ModelReplied) -> None:
+    if event.recalled:
+        node.calls -= 1
+        node.recalled += 1
+        return
+    node.tokens += event.prompt_tokens + event.completion_tokens
+    if failure := node.failures.pop(event.call, ""):
+        node.lines.append(f"{failure}; attempt {event.attempts} was answered")
+
+
 def _add_tool_line(node: _Node, event: ToolReturned | ToolFailed) -> None:
     node.tool_lines += 1
     if node.tool_lines == _TOOL_LINES + 1:
@@ -130,11 +140,13 @@ def _add_tool_line(node: _Node, event: ToolReturned | ToolFailed) -> None:
 def _headline(number: int, node: _Node, unfinished: str) -> str:
     status = node.end.stop_reason if node.end else unfinished
     seconds = node.last_mono - node.start.mono
-    tools = f"{count(node.tool_calls, 'tool call')}, " if node.tool_calls else ""
+    more = f"{node.recalled:,} recalled, " if node.recalled else ""
+    if node.tool_calls:
+        more += f"{count(node.tool_calls, 'tool call')}, "
     return (
         f"{number} {printable(status)}, {one_line(node.start.model, 40)}, "
         f"depth {node.start.depth}, {count(node.calls, 'call')}, "
-        f"{tools}{count(node.tokens, 'token')}, {seconds:.1f} s: {one_line(node.start.query)}"
+        f"{more}{count(node.tokens, 'token')}, {seconds:.1f} s: {one_line(node.start.query)}"
     )
 
 

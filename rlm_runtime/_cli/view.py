@@ -47,7 +47,11 @@ def _lines(tree: Tree, path: Path, unfinished: str) -> Iterator[str]:
     tally = tree.tally
     status = one_line(tally.stop_reason or unfinished)
     spent = describe_spending(
-        tally.usage, tally.seconds, max_cost=tally.max_cost, tool_calls=tally.tool_calls
+        tally.usage,
+        tally.seconds,
+        max_cost=tally.max_cost,
+        tool_calls=tally.tool_calls,
+        recalled=tally.recalled.calls,
     )
     if tally.failed_attempts:
         spent += f", {count(tally.failed_attempts, 'failed attempt')}"

@@ -41,7 +41,9 @@ def requested(node: int, call: int) -> Event:
     return ModelRequested(node=node, call=call, model="m", iteration=0, messages=())
 
 
-def replied(node: int, call: int, cost: float | None = 0.25, attempts: int = 1) -> Event:
+def replied(
+    node: int, call: int, cost: float | None = 0.25, attempts: int = 1, recalled: str = ""
+) -> Event:
     return ModelReplied(
         node=node,
         call=call,
@@ -56,6 +58,7 @@ def replied(node: int, call: int, cost: float | None = 0.25, attempts: int = 1) 
         seconds=1,
         seconds_to_first_token=None,
         attempts=attempts,
+        recalled=recalled,
     )
 
 

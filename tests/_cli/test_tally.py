@@ -123,3 +123,13 @@ def test_calls_of_tools_are_told_where_there_were_any() -> None:
     assert tally.tool_calls == 2
     told = describe_spending(tally.usage, 1.0, tool_calls=tally.tool_calls)
     assert told == "0 calls, 2 tool calls, 0 tokens, $0.0000, 1.0 s"
+
+
+def test_recalled_replies_are_no_spending_and_are_told_apart() -> None:
+    recalled = replied(0, 0, recalled="r0")
+    tally = tally_of(requested(0, 0), recalled, requested(0, 1), replied(0, 1))
+    assert (tally.usage.calls, tally.usage.prompt_tokens, tally.usage.cost) == (1, 1000, 0.25)
+    assert tally.recalled == tally.usage
+    told = describe_spending(tally.usage, 1.0, tool_calls=1, recalled=tally.recalled.calls)
+    assert told == "1 call, 1 reply recalled, 1 tool call, 1,200 tokens, $0.2500, 1.0 s"
+    assert "1,200 replies recalled" in describe_spending(Usage(), 1.0, recalled=1200)

@@ -12,6 +12,7 @@ from tests._cli.events import (
     node_ended,
     node_started,
     replied,
+    requested,
 )
 
 
@@ -102,3 +103,14 @@ def test_calls_of_tools_are_counted_and_the_first_of_them_shown() -> None:
         "   tool search: 1.00 s, failed: it broke",
     ]
     assert drawn[21:] == ["   more calls of tools"]
+
+
+def test_replies_that_were_recalled_are_told_apart() -> None:
+    (drawn,) = lines(
+        node_started(0),
+        requested(0, 0),
+        replied(0, 0, recalled="r0"),
+        requested(0, 1),
+        replied(0, 1),
+    )
+    assert ", 1 call, 1 recalled, 1,200 tokens, " in drawn
