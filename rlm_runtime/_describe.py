@@ -37,13 +37,13 @@ def describe(value: object) -> str:
     return f"of type {type(value).__name__}"
 
 
-def preview(value: object) -> str:
+def preview(value: object, most: int = _PREVIEW_CHARS) -> str:
     """Show the beginning of a value of any size as text: a str as it is, else its repr."""
     if isinstance(value, str):
-        left_out = len(value) - _PREVIEW_CHARS
+        left_out = len(value) - most
         more = f"… ({left_out:,} characters more)" if left_out > 0 else ""
-        return value[:_PREVIEW_CHARS] + more
-    return _cut(value, _PREVIEW_CHARS)
+        return value[:most] + more
+    return _cut(value, most)
 
 
 def approximate_bytes(value: object) -> int:
