@@ -28,7 +28,13 @@ export function showBlock(story, item, block, at) {
   (block.tools ?? []).forEach((tool, t) => made.append(showTool(story, tool, `${at}.t${t}`)));
   for (const [name, text, kind] of outputsOf(block)) {
     if (!text) continue;
-    made.append(el("p", { class: `label ${kind}` }, name === "error" ? "✕ error" : name));
+    made.append(
+      el(
+        "p",
+        { class: `label${kind === "error" ? " failure" : ""}` },
+        name === "error" ? "✕ error" : name,
+      ),
+    );
     made.append(piece(`${at}.${name}`, story.text(text), kind));
   }
   made.append(el("p", { class: "meta" }, remarksOn(story, block)));

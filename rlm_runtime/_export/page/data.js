@@ -59,6 +59,12 @@ export class Story {
     for (const item of [...this.items.values()].reverse()) {
       if (item.parent) addTo(item.parent.all, item.all);
     }
+    /** @type {Map<string, Map<string, number>>} How often each model is used at each depth. */
+    this.models = new Map();
+    for (const item of this.items.values()) {
+      const there = this.models.get(levelOf(item)) ?? new Map();
+      this.models.set(levelOf(item), there.set(item.model, (there.get(item.model) ?? 0) + 1));
+    }
     this.spent = nothing();
     for (const root of this.roots) addTo(this.spent, root.all);
   }
@@ -88,6 +94,16 @@ export class Story {
     if (one.end !== undefined) return one.end;
     const next = (this.run.segments ?? []).find((segment) => segment.t > one.t);
     return next?.t ?? this.seconds;
+  }
+
+  /**
+   * Gives the model that most items of this kind and depth have.
+   *
+   * @param {Item} item
+   */
+  usualModel(item) {
+    const there = [...(this.models.get(levelOf(item)) ?? [])];
+    return there.reduce((most, one) => (one[1] > most[1] ? one : most), ["", 0])[0];
   }
 
   /**
@@ -156,6 +172,11 @@ export class Story {
     this.items.set(item.key, item);
     parent.children.push(item);
   }
+}
+
+/** @param {Item} item */
+function levelOf(item) {
+  return item.sub ? "completion" : `node ${item.node?.depth ?? 0}`;
 }
 
 /** @returns {Spent} */

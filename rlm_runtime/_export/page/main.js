@@ -18,7 +18,7 @@ const search = new Search(story, (key, iteration) => {
 });
 showHeader(story, byId("header"), search.element);
 showFooter(story, byId("footer"));
-const tree = new Tree(story, byId("nodes"), (key, iteration) => go(key, iteration, true));
+const tree = new Tree(story, byId("panel-nodes"), (key, iteration) => go(key, iteration, true));
 let hasCosts = false;
 
 /**
@@ -62,10 +62,7 @@ function show(key, iteration, scrolls) {
 /** Shows what the address names, or the first node. */
 function follow() {
   const [path, words] = decoded(location.hash.slice(1)).split("?q=");
-  if (path === "costs") {
-    choose("costs");
-    return;
-  }
+  if (path === "costs") choose("costs");
   const [, key, iteration] = /^(\d+(?:\/c-?\d+)?)(?:\/(\d+))?$/.exec(path) ?? [];
   const first = story.roots[0]?.key ?? "";
   const found = key !== undefined && story.items.has(key);
@@ -88,13 +85,13 @@ function decoded(address) {
 
 /** @param {string} name */
 function choose(name) {
-  if (name === "costs" && !hasCosts) showCosts(story, byId("costs"));
+  if (name === "costs" && !hasCosts) showCosts(story, byId("panel-costs"));
   hasCosts ||= name === "costs";
   for (const one of ["nodes", "costs"]) {
     const tab = byId(`tab-${one}`);
     tab.setAttribute("aria-selected", String(one === name));
     tab.setAttribute("tabindex", one === name ? "0" : "-1");
-    byId(one).hidden = one !== name;
+    byId(`panel-${one}`).hidden = one !== name;
   }
 }
 
@@ -118,4 +115,3 @@ addEventListener("keydown", (event) => {
   else if (event.key === "N") search.step(-1);
 });
 follow();
-if (showing === "") choose("nodes");

@@ -77,8 +77,8 @@ export class Tree {
     const { sign, kind, words } = look(one.status);
     const [begin, end] = item ? [item.t, item.end] : spanOf(row.items);
     const name = nameOf(row);
-    // The model, where it is another than above
-    const tag = one.model === one.parent?.model ? "" : line(one.model.split("/").at(-1) ?? "", 24);
+    const isUsual = one.model === this.#story.usualModel(one);
+    const tag = isUsual ? "" : line(one.model.split("/").at(-1) ?? "", 24);
     const seconds = duration(end - begin);
     const tokens = spent.prompt + spent.completion;
     const own = item && item.children.length > 0 ? `, ${money(item.own.cost)} of its own` : "";
