@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         TraceError,
     )
     from rlm_runtime._events import Event
+    from rlm_runtime._export.live import open_otel
     from rlm_runtime._limits import Limits
     from rlm_runtime._llm.base import LLM, CallOptions
     from rlm_runtime._models import Model, ModelInfo, Price
@@ -61,6 +62,7 @@ _HOMES = {
         "TraceError",
     ),
     "_events": ("Event",),
+    "_export.live": ("open_otel",),
     "_limits": ("Limits",),
     "_llm.base": ("LLM", "CallOptions"),
     "_models": ("Model", "ModelInfo", "Price"),
@@ -103,6 +105,7 @@ __all__ = [
     "Tool",
     "TraceError",
     "Usage",
+    "open_otel",
     "read_trace",
     "run_sync",
 ]

@@ -23,6 +23,7 @@ from rlm_runtime._engine.seeds import SEED_BITS
 from rlm_runtime._engine.tools import Tools
 from rlm_runtime._errors import RLMError
 from rlm_runtime._events import Event
+from rlm_runtime._export.live import listen
 from rlm_runtime._limits import Limits
 from rlm_runtime._modes import AskedMode, Mode, ModeChoice, choose_mode
 from rlm_runtime._prompts import Prompts
@@ -93,7 +94,7 @@ class Runner:
                     limits=self.limits,
                     prompts=self.prompts,
                     open_sandbox=open_sandbox,
-                    recording=Recorder(trace, self.on_event),
+                    recording=Recorder(trace, listen(self.on_event, run_id)),
                     gate=self.gate,
                     recall=recall,
                     tools=self.tools,

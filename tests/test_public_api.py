@@ -43,6 +43,7 @@ NAMES = {
     "Tool",
     "TraceError",
     "Usage",
+    "open_otel",
     "read_trace",
     "run_sync",
 }
@@ -59,7 +60,17 @@ TESTING_NAMES = {
     "ServerStats",
     "open_loopback_server",
 }
-HEAVY = ("anyio", "asyncio", "httpx", "litellm", "msgpack", "pydantic", "rich", "textual")
+HEAVY = (
+    "anyio",
+    "asyncio",
+    "httpx",
+    "litellm",
+    "msgpack",
+    "opentelemetry",
+    "pydantic",
+    "rich",
+    "textual",
+)
 
 
 def test_the_names_are_these() -> None:
@@ -95,4 +106,4 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_the_library_works_without_litellm_mcp_and_the_viewer() -> None:
     code = "import sys, json, rlm_runtime; rlm_runtime.RLM; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"litellm", "mcp", "textual"} & set(json.loads(done.stdout))
+    assert not {"litellm", "mcp", "opentelemetry", "textual"} & set(json.loads(done.stdout))

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import click
 
 from rlm_runtime._cli.command import Command
-from rlm_runtime._cli.finding import find_trace
+from rlm_runtime._cli.finding import find_trace, trace_dir_option
 from rlm_runtime._cli.output import open_output
 from rlm_runtime._cli.printable import printable
 from rlm_runtime._cli.stderr import tell
@@ -42,12 +42,7 @@ Write = Callable[[Trace, BinaryIO], None]
     help="jsonl, chat: put values in whole; otel: send what models, code and tools said, too.",
 )
 @click.option("--answered-only", is_flag=True, help="chat: leave out what ended without an answer.")
-@click.option(
-    "--trace-dir",
-    envvar="RLM_TRACE_DIR",
-    type=click.Path(path_type=Path),
-    help="The folder that holds a folder for each run.",
-)
+@trace_dir_option
 def command(
     run: str | None,
     form: str,

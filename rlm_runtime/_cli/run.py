@@ -20,6 +20,7 @@ from rlm_runtime._cli.execute import Outcome, Runner, execute
 from rlm_runtime._cli.limit_options import limit_options, make_limits
 from rlm_runtime._cli.model_options import ModelOptions, model_options, take_model_options
 from rlm_runtime._cli.models import NO_MODEL
+from rlm_runtime._cli.otel_option import otel_option, with_spans
 from rlm_runtime._cli.output import OutputError, check_writable
 from rlm_runtime._cli.printable import printable
 from rlm_runtime._cli.progress import make_progress
@@ -188,6 +189,7 @@ class _Settings:
     is_flag=True,
     help="Ask no model: a request that is not on record ends the run.",
 )
+@otel_option
 @click.option("--json", "as_json", envvar="RLM_JSON", is_flag=True, help="Print one JSON object.")
 @click.option(
     "-o",
@@ -205,6 +207,7 @@ def command(
     prompt: str | None,
     contexts: tuple[str, ...],
     schema: Path | None,
+    otel: bool,
     as_json: bool,
     output: Path | None,
     quiet: bool,
@@ -230,9 +233,8 @@ def command(
     context = load_context(contexts, stdin=_stdin()) if contexts else None
     _warn_of_skipped(context.skipped if context else ())
     progress = make_progress(quiet=quiet)
-    outcome = anyio.run(
-        partial(execute, settings.open_runner, query, context, progress, answer_schema)
-    )
+    open_runner = with_spans(settings.open_runner) if otel else settings.open_runner
+    outcome = anyio.run(partial(execute, open_runner, query, context, progress, answer_schema))
     status = _conclude(
         outcome,
         settings.trace_dir,

@@ -28,7 +28,7 @@ SECTIONS = {
         "spare_sandboxes",
     ),
     "Recall": ("recall", "recall_only"),
-    "Output": ("as_json", "output", "trace_dir", "quiet"),
+    "Output": ("as_json", "output", "trace_dir", "otel", "quiet"),
 }
 """The parameters under each heading, in the order in which they are shown."""
 

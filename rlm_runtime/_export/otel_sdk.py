@@ -1,4 +1,4 @@
-"""Spans into OpenTelemetry's SDK; the only module that imports it, and only when it is asked for."""
+"""Spans into OpenTelemetry's SDK; the only module that imports it, itself imported when needed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -28,6 +29,8 @@ from rlm_runtime._export.spans import Span
 
 _PER_REQUEST = 100
 _KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
+
+_UNSET = TraceFlags(TraceFlags.DEFAULT)
 
 Place = SpanContext
 """Where the root of a run belongs: below a span of the caller."""
@@ -81,7 +84,7 @@ class Sender:
     def _flags(self, trace: int) -> TraceFlags:
         """Tell whether the root is sampled, which ends after the spans below it."""
         decision = self._provider.sampler.should_sample(None, trace, "invoke_agent rlm").decision
-        return TraceFlags(TraceFlags.SAMPLED if decision.is_sampled() else TraceFlags.DEFAULT)
+        return TraceFlags(TraceFlags.SAMPLED) if decision is Decision.RECORD_AND_SAMPLE else _UNSET
 
 
 class Batches(SpanProcessor):
@@ -97,7 +100,7 @@ class Batches(SpanProcessor):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._exporter.shutdown()
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # it has no annotations
 
     def on_end(self, span: ReadableSpan) -> None:
         """Take a span."""
@@ -123,7 +126,7 @@ class Queue(BatchSpanProcessor):
 
     def give_up(self) -> None:
         """Send no more than what is on its way."""
-        self._own_exporter.shutdown()
+        self._own_exporter.shutdown()  # type: ignore[no-untyped-call]  # it has no annotations
 
 
 class Complaints(logging.Handler):
@@ -160,5 +163,5 @@ class _GivenIds(IdGenerator):
         return self.span
 
 
-def _place(trace: int, span: int, flags: TraceFlags = TraceFlags.get_default()) -> SpanContext:
+def _place(trace: int, span: int, flags: TraceFlags = _UNSET) -> SpanContext:
     return SpanContext(trace, span, is_remote=False, trace_flags=flags)
