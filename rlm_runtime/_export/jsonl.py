@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import BinaryIO
 
 from rlm_runtime._errors import TraceError
 from rlm_runtime._export.lines import write_line
-from rlm_runtime._trace.packing import to_record
 from rlm_runtime._trace.reader import Trace
 
 
@@ -24,7 +24,7 @@ def write_jsonl(trace: Trace, out: BinaryIO, *, content: bool = False) -> None:
     """
     damage: TraceError | None = None
     for event in trace.events():
-        record = to_record(event)
+        record = {one.name: getattr(event, one.name) for one in fields(event)}
         line = {
             "kind": record.pop("kind"),
             "seq": record.pop("seq"),
