@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from rlm_runtime._cli.status import ExitStatus, describe_error, exit_status
-from rlm_runtime._cli.stderr import tell
+from rlm_runtime._cli.stderr import protect_stderr, tell
 
 _COMMANDS = {
     "doctor": "Look at all that a run needs, and say what to do about the rest.",
@@ -43,6 +43,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command that the process's arguments name, and exit."""
+    protect_stderr()
     try:
         status = cli.main(prog_name="rlm", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as exc:

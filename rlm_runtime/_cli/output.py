@@ -67,8 +67,8 @@ def open_output(path: Path | None) -> Iterator[BinaryIO]:
         return
     try:
         if _is_special(path):
-            with path.open("wb") as file:
-                yield file
+            with path.open("wb") as file, _protecting(file) as stream:
+                yield stream
         else:
             with _replacing(path) as file:
                 yield file
@@ -104,11 +104,8 @@ def _open_stdout() -> Iterator[BinaryIO]:
         raise OutputError("Cannot write to stdout: it is closed; -o FILE writes to a file")
     stream = sys.stdout.buffer
     try:
-        if stream.isatty():
-            with io.BufferedWriter(_Terminal(stream)) as neutral:
-                yield neutral
-        else:
-            yield stream
+        with _protecting(stream) as protected:
+            yield protected
         stream.flush()
     except BrokenPipeError:
         _detach_stdout()
@@ -117,8 +114,18 @@ def _open_stdout() -> Iterator[BinaryIO]:
         raise OutputError(f"Cannot write to stdout: {_reason(exc)}") from exc
 
 
+@contextmanager
+def _protecting(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """Neutralise what is written, if it is for a terminal."""
+    if stream.isatty():
+        with io.BufferedWriter(_Terminal(stream)) as neutral:
+            yield neutral
+    else:
+        yield stream
+
+
 class _Terminal(io.RawIOBase):
-    """Writes UTF-8 to a terminal, without what it could obey."""
+    """Writes UTF-8 to a terminal, and shows what it could obey."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

@@ -1,24 +1,21 @@
-"""Making text from models and files safe to show on a terminal."""
+"""Making text from models, files and endpoints safe to show on a terminal."""
 
 from __future__ import annotations
 
 import re
 
-_ESCAPE_SEQUENCE = re.compile(
-    r"\x1b[\]PX^_][^\x07\x1b\x9c\n]{0,1000}(?:\x07|\x1b\\|\x9c)"  # titles, links, clipboard
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor
-    r"|\x1b[ -/]*[0-~]"
-)
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"
-    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # these reorder the text around them
-    r"\ud800-\udfff]"
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters: all that starts an escape sequence
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # these reorder the text around them
+    "\u2028\u2029"  # other ends of a line
+    "\u200b\u2060-\u2065\ufeff\U000e0000-\U000e007f"  # nobody sees these; joiners of emoji stay
+    "\ud800-\udfff]"  # no UTF-8
 )
 
 
 def printable(text: str) -> str:
-    """Take out escape sequences and control characters, but for newlines and tabs."""
-    return _CONTROL.sub("", _ESCAPE_SEQUENCE.sub("", text))
+    r"""Write what a terminal obeys or hides as visible escapes, such as `\x1b`; LF and tab stay."""
+    return _HIDDEN.sub(_escape, text.replace("\r\n", "\n"))
 
 
 def reason(text: str) -> str:
@@ -31,3 +28,11 @@ def one_line(text: str, width: int = 80) -> str:
     # Cut first: a preview of 100 MB must cost nothing
     line = " ".join(printable(text[: 8 * width].replace("\r", "\n")).split())
     return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x20:
+        return f"\\x{code:02x}"
+    # As JSON has it, so that JSON on a terminal stays JSON
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -12,7 +12,7 @@ from typing import Protocol
 import anyio
 
 from rlm_runtime._cli.printable import one_line, printable, reason
-from rlm_runtime._cli.stderr import tell
+from rlm_runtime._cli.stderr import redraw, tell
 from rlm_runtime._cli.tally import Tally, count, describe_spending
 from rlm_runtime._events import (
     Event,
@@ -90,7 +90,7 @@ class EventLines:
 
     def note(self, line: str) -> None:
         """Write the line."""
-        self._write(printable(line))
+        self._write(line)
 
     async def animate(self) -> None:
         """Have nothing to do: lines do not change."""
@@ -131,20 +131,20 @@ class LiveLine:
     def note(self, line: str) -> None:
         """Write the line where the live one was; that one comes back below."""
         self.clear()
-        tell(printable(line))
+        tell(line)
 
     async def animate(self) -> None:
         """Draw the line ten times a second, and clear it at the end."""
         try:
             while True:
-                tell(f"\r\x1b[2K{self._line()}", end="")
+                redraw(self._line())
                 await anyio.sleep(_SECONDS_PER_FRAME)
         finally:
             self.clear()
 
     def clear(self) -> None:
         """Take the line away."""
-        tell("\r\x1b[2K", end="")
+        redraw("")
 
     def _line(self) -> str:
         nodes = self._tally.nodes_running

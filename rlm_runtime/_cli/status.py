@@ -8,7 +8,6 @@ from dataclasses import fields
 from enum import IntEnum
 
 from rlm_runtime._cli.output import OutputError
-from rlm_runtime._cli.printable import printable
 from rlm_runtime._errors import (
     ConfigError,
     InputError,
@@ -67,7 +66,7 @@ def describe_error(error: BaseException, *, debug: bool = False) -> str:
         ]
     if debug:
         lines.append("".join(traceback.format_exception(error)).rstrip())
-    return "\n".join(f"rlm: {printable(line)}" for line in lines)
+    return "\n".join(f"rlm: {line}" for line in lines)
 
 
 def _hints(error: BaseException) -> Iterator[str]:

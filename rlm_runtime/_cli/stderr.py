@@ -1,20 +1,61 @@
-"""Messages to the user, which must never end a run that costs money."""
+"""Messages to the user, which must never end a run that costs money, nor steer the terminal."""
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO, cast
+
+from rlm_runtime._cli.printable import printable
+
+_TAKE_AWAY = "\r\x1b[2K"
+
+
+class _Printable:
+    """A stream that shows what is written to it, and obeys nothing of it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        self.stream.write(printable(text))
+        return len(text)
+
+    def writelines(self, lines: list[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stream, name)
+
+
+def protect_stderr() -> None:
+    """Neutralise what anybody writes to stderr: warnings, logging, tracebacks of threads."""
+    if sys.stderr is not None:
+        sys.stderr = cast(TextIO, _Printable(sys.stderr))  # it has all methods of the stream
 
 
 def tell(text: str, end: str = "\n") -> None:
-    """Write to stderr, if anybody reads it."""
-    if sys.stderr is None:  # the process was started with stderr closed
+    """Write to stderr, if anybody reads it; of control characters only LF and tab count."""
+    _write(f"{printable(text)}{end}")
+
+
+def redraw(line: str) -> None:
+    """Write a line of a terminal over what stands in it; an empty one takes that away."""
+    _write(f"{_TAKE_AWAY}{printable(line)}")
+
+
+def _write(text: str) -> None:
+    stream = sys.stderr
+    if isinstance(stream, _Printable):  # the text is safe, and may hold our own sequence
+        stream = stream.stream
+    if stream is None:  # the process was started with stderr closed
         return
     try:
-        sys.stderr.write(f"{text}{end}")
-        sys.stderr.flush()
+        stream.write(text)
+        stream.flush()
     except OSError:
         # What is left in the buffer would fail again at exit, and spoil the exit status
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stderr.fileno())
+        os.dup2(null, stream.fileno())
         os.close(null)

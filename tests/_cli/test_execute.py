@@ -87,7 +87,7 @@ async def test_result_and_events_are_in_the_outcome(
     assert outcome.result is not None
     assert outcome.result.answer == ("q", ABSENT)
     assert (outcome.error, outcome.signum, outcome.tally.run) == (None, None, "r1")
-    assert capsys.readouterr().err == "fetching\nnode 0 started at depth 0: q\n"
+    assert capsys.readouterr().err == "fetching\\x1b[2J\nnode 0 started at depth 0: q\n"
 
 
 async def test_context_is_handed_over() -> None:

@@ -132,7 +132,7 @@ def test_full_stdout_is_an_error_that_says_so() -> None:
     assert done.stderr.endswith(b"Cannot write to stdout: no space left on device\n")
 
 
-def test_terminal_gets_no_control_characters() -> None:
+def test_terminal_is_shown_control_characters_to_read() -> None:
     primary, secondary = os.openpty()
     program = (
         "from rlm_runtime._cli.output import write_stdout\n"
@@ -143,4 +143,4 @@ def test_terminal_gets_no_control_characters() -> None:
     shown = os.read(primary, 1000)
     os.close(primary)
     assert done.returncode == 0
-    assert shown == b"red \r\n"
+    assert shown == b"\\x1b[31mred\\x1b]0;t\\x07 \\ud800\r\n"

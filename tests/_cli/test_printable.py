@@ -1,4 +1,4 @@
-"""Model text cannot steer the terminal."""
+"""Text of others cannot steer the terminal, and what it tried can be seen."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 import pytest
 
 from rlm_runtime._cli.printable import one_line, printable
+from tests.hostile_text import HOSTILE, OBEYED
 
 
 @pytest.mark.parametrize(
@@ -16,25 +17,33 @@ from rlm_runtime._cli.printable import one_line, printable
             "plain\n\ttext é \U0001f469\u200d\U0001f680",
             "plain\n\ttext é \U0001f469\u200d\U0001f680",
         ),
-        ("\x1b[31mred\x1b[0m", "red"),
-        ("\x1b]0;title\x07after", "after"),
-        ("\x1b]52;c;Y2xpcA==\x1b\\after", "after"),
-        ("\x9b2Jcleared", "cleared"),
-        ("\x1bcreset", "reset"),
-        ("never closed \x1b]0;text stays", "never closed 0;text stays"),
-        ("\x1b[", ""),
-        ("a\rb\x08c\x7f\x00", "abc"),
-        ("\u202eright to left", "right to left"),
-        ("lone \ud800", "lone "),
+        ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
+        ("\x1b]0;title\x07after", r"\x1b]0;title\x07after"),
+        ("\x9b2Jcleared\x7f", r"\u009b2Jcleared\u007f"),
+        ("a\r\nb\rc\x08\x00", "a\nb\\x0dc\\x08\\x00"),
+        ("\u202eright to left", r"\u202eright to left"),
+        ("line\u2028end\ufeff\u200b", r"line\u2028end\ufeff\u200b"),
+        ("tag \U000e0041", r"tag \U000e0041"),
+        ("lone \ud800", r"lone \ud800"),
         ("[bold]no markup[/b]", "[bold]no markup[/b]"),
     ],
 )
-def test_control_is_taken_out_and_text_stays(text: str, expected: str) -> None:
+def test_what_a_terminal_obeys_is_shown_and_text_stays(text: str, expected: str) -> None:
     assert printable(text) == expected
 
 
-def test_no_escape_character_survives_in_nested_sequences() -> None:
-    assert "\x1b" not in printable("\x1b\x1b[[31m\x1b]\x1b[0m\x1b")
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_nothing_that_is_obeyed_is_left(text: str) -> None:
+    assert not OBEYED.search(printable(text))
+    assert printable(printable(text)) == printable(text)
+    assert not OBEYED.search(one_line(text))
+
+
+def test_no_character_beyond_those_is_changed() -> None:
+    every = "".join(map(chr, range(0x110000))).replace("\r", "")
+    kept = OBEYED.sub("", every)
+    assert printable(kept) == kept
+    assert not OBEYED.search(printable(every))
 
 
 def test_hostile_text_takes_no_time() -> None:

@@ -60,14 +60,14 @@ def test_lines_tell_the_events_of_note(monkeypatch: pytest.MonkeyPatch) -> None:
         progress.show(event)
     assert stderr.getvalue().splitlines() == [
         "node 0 started at depth 0: How many?",
-        "node 1 started at depth 1: child red query",
+        "node 1 started at depth 1: child \\x1b[31mred\\x1b[0m query",
         "node 1 ended: answered",
         "node 0 ended: answered",
-        "node 0: call 12 attempt 2 failed: 429 slow down, again in 4.1 s",
-        "node 0: a model call failed: 429 slow down",
+        "node 0: call 12 attempt 2 failed: 429\\x1b]0;x\\x07 slow down, again in 4.1 s",
+        "node 0: a model call failed: 429\\x1b]0;x\\x07 slow down",
         "node 1: 4 older messages were left out",
         "node 1: the sandbox is lost: killed",
-        "rlm: warning: m counted 12,000 tokens where 9,000 were allowed;"
+        "rlm: warning: m\\x1b[2J counted 12,000 tokens where 9,000 were allowed;"
         " limits cannot hold it to less",
         "node 1 ended: max_calls: Cannot call: max_calls is 3",
     ]
@@ -152,4 +152,4 @@ async def test_live_line_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_note_takes_the_place_of_the_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
     stderr = put_terminal(monkeypatch)
     LiveLine().note("fetching\x1b[2J")
-    assert stderr.getvalue() == "\r\x1b[2Kfetching\n"
+    assert stderr.getvalue() == "\r\x1b[2Kfetching\\x1b[2J\n"

@@ -58,7 +58,7 @@ def test_table_has_a_line_for_each_run(tmp_path: Path) -> None:
         "query",
     ]
     assert row.startswith("20261120-130405-00000000  20")
-    assert row.endswith("a b" + "c" * 56 + "…")
+    assert row.endswith("a\\x1b[31m b" + "c" * 48 + "…")
     assert "\x1b" not in row
 
 

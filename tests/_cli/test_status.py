@@ -76,7 +76,7 @@ def test_exit_status(error: Exception, status: int) -> None:
         ),
         (NoAnswerError("No answer", stop_reason="no_answer"), ["No answer"]),
         (
-            ValueError("odd\x1b[2J"),
+            ValueError("odd"),
             ["Unexpected ValueError: odd", "hint: --debug shows where it happened"],
         ),
     ],

@@ -27,7 +27,7 @@ def test_whole_run() -> None:
     assert lines(*SMALL_RUN) == [
         "0 answered, m, depth 0, 1 call, 1,200 tokens, 3.0 s: How many?",
         "│  iteration 0: 9 characters of code, 0.50 s",
-        "└─ 1 answered, m, depth 1, 1 call, 1,200 tokens, 2.0 s: child red query",
+        "└─ 1 answered, m, depth 1, 1 call, 1,200 tokens, 2.0 s: child \\x1b[31mred\\x1b[0m query",
         "      iteration 0: 1 character of code, 0.50 s, NameError: x",
     ]
 
@@ -67,7 +67,7 @@ def test_calls_that_took_several_attempts_tell_it_once() -> None:
     assert [line.strip() for line in drawn[1:]] == [
         "call 4 attempt 2 failed: 503; attempt 3 was answered",
         "a model call failed: 429 (2 attempts in 1.0 s)",
-        "call 6 attempt 1 failed: 429 slow down",
+        "call 6 attempt 1 failed: 429\\x1b[2J slow down",
     ]
 
 
