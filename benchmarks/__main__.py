@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks import (
     completions,
+    crashes,
     fan_out,
     large_values,
     limits,
@@ -28,5 +29,6 @@ for module in (
     many_nodes,
     large_values,
     stopping,
+    crashes,
 ):
     module.measure()
