@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from rlm_runtime._events import EVENT_TYPES, Event
 
+_NAMES = {
+    event_type: tuple(field.name for field in fields(event_type))
+    for event_type in EVENT_TYPES.values()
+}
+_SIMPLE = frozenset({bool, int, float, str, NoneType})
+
 
 def to_record(event: Event) -> dict[str, object]:
     """Give an event as the map that is written."""
-    return {field.name: getattr(event, field.name) for field in fields(event)}
+    return {name: getattr(event, name) for name in _NAMES[type(event)]}
 
 
 def to_event(kind: str, record: dict[str, object]) -> Event:
@@ -22,22 +28,50 @@ def to_event(kind: str, record: dict[str, object]) -> Event:
         ValueError: It is none; the message goes on from "record 7".
     """
     values: dict[str, Any] = {}  # each is checked against the type of its field
-    for name, (hint, required) in _fields_of(kind).items():
-        if name in record and _fits(record[name], hint):
-            values[name] = record[name]
-        elif name in record or required:
-            raise ValueError(f"is a {kind!r} without a right {name!r}")
+    for field in _fields_of(kind):
+        if field.name in record:
+            value = record[field.name]
+            if type(value) not in field.simple and not _fits(value, field.hint):
+                raise ValueError(f"is a {kind!r} without a right {field.name!r}")
+            values[field.name] = value
+        elif field.required:
+            raise ValueError(f"is a {kind!r} without a right {field.name!r}")
     return EVENT_TYPES[kind](**values)
 
 
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    hint: object
+    required: bool
+    simple: frozenset[type]
+    """Types whose values fit without another look."""
+
+
 @cache
-def _fields_of(kind: str) -> dict[str, tuple[object, bool]]:
-    """Give the type of each field of an event, and whether it must be there."""
+def _fields_of(kind: str) -> tuple[_Field, ...]:
+    """Give what the fields of an event must be."""
     event_type = EVENT_TYPES[kind]
     hints = get_type_hints(event_type)
-    return {
-        field.name: (hints[field.name], field.default is MISSING) for field in fields(event_type)
-    }
+    return tuple(
+        _Field(
+            field.name,
+            hints[field.name],
+            field.default is MISSING,
+            _simple_types(hints[field.name]),
+        )
+        for field in fields(event_type)
+    )
+
+
+def _simple_types(hint: object) -> frozenset[type]:
+    if isinstance(hint, UnionType):
+        return frozenset().union(*map(_simple_types, get_args(hint)))
+    if get_origin(hint) is Literal:
+        return frozenset({str})
+    if hint is float:
+        return frozenset({int, float})
+    return frozenset({hint} & _SIMPLE)  # type: ignore[arg-type]  # what is left are types
 
 
 def _fits(value: object, hint: object) -> bool:

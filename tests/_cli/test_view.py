@@ -62,11 +62,13 @@ def test_torn_trace_is_shown_as_far_as_it_goes(trace_dir: Path) -> None:
 
 def test_trace_with_garbage_is_shown_up_to_there_and_is_exit_10(trace_dir: Path) -> None:
     path = trace_dir / "r2" / "trace.msgpack"
-    path.write_bytes(path.read_bytes() + b"\xc1")
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"\xc1" * 20)
     result = invoke("r2")
     assert result.exit_code == 10
     assert result.stdout.startswith("r1 answered: 2 nodes, ")
-    assert result.stderr == f"rlm: Cannot read trace {str(path)!r}: garbage in it\n"
+    damaged = f"it is damaged at byte {len(whole)}"
+    assert result.stderr == f"rlm: Cannot read trace {str(path)!r}: {damaged}\n"
 
 
 def test_what_is_no_trace_is_exit_10(trace_dir: Path) -> None:
@@ -74,7 +76,7 @@ def test_what_is_no_trace_is_exit_10(trace_dir: Path) -> None:
     file.write_text("hello")
     result = invoke(str(file))
     assert (result.exit_code, result.stdout) == (10, "")
-    assert result.stderr == f"rlm: Cannot read trace {str(file)!r}: garbage in it\n"
+    assert result.stderr == f"rlm: Cannot read trace {str(file)!r}: it does not begin like a trace\n"
 
 
 def test_unknown_run_is_exit_10(trace_dir: Path) -> None:
