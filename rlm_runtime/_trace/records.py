@@ -92,7 +92,7 @@ class TraceFile:
             if end > start + len(body) and end > self._size():
                 return
             if len(body) == head.length and crc32(body) != head.crc:
-                if end == self._size():
+                if self._has_only_zeros(end):
                     return
                 raise self.error(f"it is damaged at byte {at}")
             yield Record(at, end, head.kind, body[:PART_HEAD_BYTES] if head.kind == PART else body)
@@ -118,13 +118,13 @@ class TraceFile:
             return None
         head = read_head(data)
         if head is None or (head.kind == EVENT and head.length > MAX_EVENT):
-            # Some file systems leave zeros where the last seconds before a power cut should be
-            if self._has_only_zeros(at):
+            if self._has_only_zeros(at + HEAD_BYTES):
                 return None
             raise self.error(f"it is damaged at byte {at}")
         return head
 
     def _has_only_zeros(self, at: int) -> bool:
+        """Tell whether nothing comes from a place on, or what a power cut may leave for it."""
         if self._size() - at > _MOST_ZEROS:
             return False
         while chunk := self._pread(_CHUNK, at):
