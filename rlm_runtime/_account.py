@@ -6,12 +6,12 @@ all that is above. A call below a node leaves enough for one last reply of that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rlm_runtime._limits import Limits
 from rlm_runtime._models import Price
-from rlm_runtime._types import Message, Usage
+from rlm_runtime._types import Completion, Message, Usage
 from rlm_runtime._worst_case import (
     KINDS,
     LEAST_REPLY,
@@ -216,6 +216,28 @@ class Account:
     def learn(self, messages: Sequence[Message], reply: str, usage: Usage) -> None:
         """Remember what the endpoint counted, which bounds the next prompt more tightly."""
         self._history.learn(messages, reply, usage)
+
+    def recall(
+        self, messages: Sequence[Message], completion: Completion, price: Price | None
+    ) -> None:
+        """Remember a call that was entered before: the next prompt begins with what it sent."""
+        self._price = price
+        if completion.is_counted:
+            self.learn(messages, completion.text, completion.usage)
+
+    def carry_over(self, amounts: Mapping[Kind, int], calls: int) -> None:
+        """Enter what was spent before this account was made, here only: it is known above.
+
+        A part of what is left above is then granted beyond that.
+        """
+        if self.parent is not None and self.max_calls is not None:
+            self.max_calls += calls
+        self.calls += calls
+        for kind, amount in amounts.items():
+            pot = self._pots[kind]
+            if self.parent is not None and pot.limit is not None:
+                pot.limit += amount
+            pot.spent += amount
 
     def _places(self) -> Iterator[tuple[Account, Kind]]:
         return ((account, kind) for account in self.path for kind in KINDS)

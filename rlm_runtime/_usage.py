@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -98,6 +98,37 @@ class Ledger:
         """What replies from the record of other runs would have cost; it is no part of `usage`."""
         cost = None if self._recalled.cost is None else dollars(self._recalled_money)
         return replace(self._recalled, cost=cost)
+
+    def carry_over(
+        self,
+        usage: Usage,
+        recalled: Usage,
+        amounts: Mapping[Kind, int],
+        *,
+        calls: int,
+        next_call: int,
+        nodes: int,
+        seconds: float,
+    ) -> None:
+        """Enter what the run spent before this process began, ahead of anything else.
+
+        Args:
+            usage: What is told of it.
+            recalled: What the replies from the record of other runs would have cost.
+            amounts: What of it counts against the limits of tokens and money.
+            calls: Model calls.
+            next_call: The number of the next one.
+            nodes: Nodes that were started.
+            seconds: How long the run has taken.
+        """
+        self._spent += usage
+        self._money += money(usage.cost or 0.0)
+        self._recalled += recalled
+        self._recalled_money += money(recalled.cost or 0.0)
+        self.account.carry_over(amounts, calls)
+        self._numbers = itertools.count(next_call)
+        self._nodes = nodes
+        self._started -= seconds
 
     @property
     def nodes(self) -> int:

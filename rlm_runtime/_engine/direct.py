@@ -14,7 +14,7 @@ from rlm_runtime._engine.contexts import check_sendable
 from rlm_runtime._engine.history import as_dicts
 from rlm_runtime._engine.leaf import as_text, complete
 from rlm_runtime._engine.node import Node
-from rlm_runtime._engine.window import complete_plainly
+from rlm_runtime._engine.window import check_plain, complete_plainly
 from rlm_runtime._errors import InputError, NoAnswerError
 from rlm_runtime._llm.base import CallOptions
 from rlm_runtime._models import ModelInfo
@@ -89,6 +89,11 @@ class DirectNode(Node):
     ) -> Completion:
         self._asked = tuple(messages)
         self._calls += 1
+        past = self.replay.request(self._calls)
+        if past is not None and past.completion is not None and past.messages == self._asked:
+            completion = check_plain(past.completion, self.llm)
+            self._reply = without_thoughts(completion.text)
+            return completion
         reply = self._tree.complete(
             self,
             self.llm,

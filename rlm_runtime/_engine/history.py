@@ -36,6 +36,12 @@ class History:
         self._messages.append(Message(role=role, content=text))
         self._added.clear()
 
+    def restore(self, messages: Sequence[Message]) -> None:
+        """Be what was sent once; the next call that takes messages takes all of them."""
+        self._messages = list(messages)
+        self._sent = 0
+        self._added.clear()
+
     def add_to_last(self, text: str) -> None:
         """Add a paragraph to the newest message, once."""
         if text not in self._added:

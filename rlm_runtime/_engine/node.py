@@ -5,24 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import anyio
 
 from rlm_runtime._account import Account
 from rlm_runtime._answer_types.base import AnswerType
-from rlm_runtime._describe import describe, preview
+from rlm_runtime._describe import preview
 from rlm_runtime._engine.ahead import open_ahead
 from rlm_runtime._engine.bounds import describe_left
 from rlm_runtime._engine.cell import run_cell
 from rlm_runtime._engine.contexts import check_sendable, memory_for
 from rlm_runtime._engine.history import History
-from rlm_runtime._engine.observation import observe, observe_within
+from rlm_runtime._engine.observation import code_executed, describe_loss, observe, observe_within
+from rlm_runtime._engine.opening import opening_messages
+from rlm_runtime._engine.past import IterationPast
 from rlm_runtime._engine.reading import Reading, read_completion
 from rlm_runtime._engine.repetition import Repetition
+from rlm_runtime._engine.replay import Replay
 from rlm_runtime._engine.requests import Requests
 from rlm_runtime._engine.seeds import derive_seed
 from rlm_runtime._engine.tree import Tree
-from rlm_runtime._engine.typed import shown_schema
+from rlm_runtime._engine.typed import judge
 from rlm_runtime._engine.window import Window
 from rlm_runtime._errors import (
     LimitExceededError,
@@ -34,22 +38,20 @@ from rlm_runtime._errors import (
 )
 from rlm_runtime._events import (
     AnswerGiven,
-    CodeExecuted,
     CodeStarted,
     SandboxLost,
     SandboxStarted,
 )
 from rlm_runtime._llm.base import LLM
-from rlm_runtime._prompts import Reminder, SubCalls
+from rlm_runtime._prompts import Reminder
 from rlm_runtime._sandbox.base import (
+    AnswerRejectedError,
     ExecutionResult,
     Sandbox,
 )
 from rlm_runtime._tools.base import HostTool
-from rlm_runtime._tools.listing import list_tools
 from rlm_runtime._types import Completion, Message
 
-_QUERY_CHARS_SHOWN = 2000
 _MOST_EMPTY_REPLIES = 3
 # Many endpoints refuse a message without text
 _EMPTY = "(empty reply)"
@@ -80,6 +82,7 @@ class Node:
         tools: Mapping[str, HostTool] | None = None,
         answer_type: AnswerType | None = None,
         seed: int = 0,
+        replay: Replay | None = None,
     ) -> None:
         self.number = number
         self.account = account
@@ -92,6 +95,8 @@ class Node:
         self.answer_type = answer_type
         self.seed = seed
         """What the random numbers of its sandboxes come from."""
+        self.replay = replay or Replay(None)
+        """What the record holds for it."""
         self.iteration = 0
         self.partial: object = None
         """The best so far: what the model said or its code printed, whichever came last."""
@@ -120,18 +125,15 @@ class Node:
         try:
             with self._scope:
                 self._begin()
-                if self.depth == 0:
-                    # Before anything is paid for; what came from a sandbox can go back to one
-                    await check_sendable(self.context)
-                while True:
-                    # It returns when the sandbox is lost, which costs an iteration
-                    await self._iterate_in_sandbox()
+                if not await self._take_recorded_answer():
+                    await self._iterate()
         except RLMError:
             # An answer counts from the moment it was given, whatever failed beside it
             if self._answer is None:
                 raise
         assert self._answer is not None, "only an answer cancels the scope"
-        await self._note_answer()
+        if not self.answer_ref:
+            await self._note_answer()
         return self._answer.value
 
     @property
@@ -177,27 +179,44 @@ class Node:
         )
         await recording.wait_written()
 
+    async def _take_recorded_answer(self) -> bool:
+        """Have the answer that is in the record, if there is one that still does."""
+        if not (ref := self.replay.answer_ref):
+            return False
+        given = await self.replay.answer_value()
+        try:
+            value = given if self.answer_type is None else await judge(self.answer_type, given)
+        except AnswerRejectedError:
+            # It is asked for in another form now: the code may have it
+            return False
+        self.answer_ref = ref
+        self.give(value, given)
+        return True
+
     def _begin(self) -> None:
-        limits, prompts = self._tree.limits, self._prompts
-        levels = limits.max_depth - self.depth
-        kinds: dict[int, SubCalls] = {0: "none", 1: "completions"}
-        system = prompts.system(
-            sub_calls=kinds.get(levels, "nodes"),
-            max_observation_chars=limits.max_observation_chars,
-            tools=prompts.tools(list_tools(self.tools.values())) if self.tools else "",
-            completion_chars=self._tree.completion_chars(self),
-        )
-        query = self.query
-        if len(query) > _QUERY_CHARS_SHOWN:
-            query = f"It is long: the variable `query` holds {describe(query)}. Read it first."
-        first = prompts.first(
-            query=query,
-            context=describe(self.context),
-            iterations=limits.max_iterations,
-            schema=shown_schema(self.answer_type) if self.answer_type else "",
-        )
-        self._history.say("system", system)
-        self._history.say("user", first)
+        for message in opening_messages(self, self._tree, self._prompts):
+            self._history.say(message.role, message.content)
+
+    async def _iterate(self) -> NoReturn:
+        if self.depth == 0:
+            # Before anything is paid for; what came from a sandbox can go back to one
+            await check_sendable(self.context)
+        self._skip_lost()
+        while True:
+            # It returns when the sandbox is lost, which costs an iteration
+            await self._iterate_in_sandbox()
+
+    def _skip_lost(self) -> None:
+        """Go past the iterations whose sandbox was lost: nothing of their code is left."""
+        for past, completion in self.replay.skipped():
+            self.iteration = past.number
+            reading = self.replay.read(past.number, read_completion(completion))
+            self._empty_replies = 0 if reading.blocks else self._empty_replies + 1
+            self._results = past.results()
+            output = next((one.stdout for one in self._results[::-1] if one.stdout.strip()), "")
+            self.partial = output.strip() or reading.prose or self.partial
+            if self._results and past.loss is None:
+                self._guard_against_repetition(reading)
 
     async def _iterate_in_sandbox(self) -> None:
         """Iterate in one sandbox until it is lost; it starts while the model writes."""
@@ -236,6 +255,12 @@ class Node:
     async def _ask(self) -> Completion:
         self._check_iterations()
         self.iteration += 1
+        if (past := self.replay.answered(self.iteration)) is not None:
+            return self._recall(past)
+        self.replay.finish(self._tree.record)
+        if (begun := self.replay.asked_after_loss(self.iteration)) is not None:
+            # What the lost sandbox gave is nowhere else
+            self._history.restore(begun.messages)
         self._window.make_room(self.iteration)
         while True:
             try:
@@ -259,11 +284,20 @@ class Node:
                 self._window.learn(completion)
                 return completion
 
+    def _recall(self, past: IterationPast) -> Completion:
+        """Take the reply of the record, and be where it was given."""
+        completion = past.completion
+        assert completion is not None, "it is answered"
+        self._history.restore(past.messages)
+        self._window.learn(completion)
+        self.account.recall(past.messages, completion, self.llm.info.price)
+        return completion
+
     async def _act(self, sandbox: Sandbox, completion: Completion) -> None:
         """Do what a reply says, and tell the model what came of it."""
         said = completion.text if completion.text.strip() else _EMPTY
         self._history.say("assistant", said)
-        reading = read_completion(completion)
+        reading = self.replay.read(self.iteration, read_completion(completion))
         self.partial = reading.prose or self.partial
         if reading.reminder is not None:
             self._remind(reading.reminder, completion)
@@ -276,11 +310,14 @@ class Node:
         self._guard_against_repetition(reading)
 
     async def _execute(self, sandbox: Sandbox, code: str, block: int) -> ExecutionResult:
-        self._tree.record(
-            CodeStarted(node=self.number, iteration=self.iteration, code=code, block=block)
-        )
+        past = self.replay.begin_block(self.iteration, block)
+        if past is None or past.executed is None:
+            self.replay.finish(self._tree.record)
+        if past is None:
+            self._tree.record(
+                CodeStarted(node=self.number, iteration=self.iteration, code=code, block=block)
+            )
         started = time.monotonic()
-        result: ExecutionResult | None = None
         try:
             result = await run_cell(
                 sandbox,
@@ -288,11 +325,13 @@ class Node:
                 max_seconds=self._tree.limits.max_cell_seconds,
                 is_waiting=lambda: self._requests.open > 0,
             )
-        finally:
+        except BaseException as exc:
+            lost = "it lost its sandbox" if isinstance(exc, SandboxError) else None
+            why = "it gave an answer" if self.has_answer else lost
             # What was printed counts, also where the code did not come to its end
-            self._note_execution(
-                result or sandbox.output_so_far(), started, block, completed=result is not None
-            )
+            self._note_execution(sandbox.output_so_far(), started, block, cut_by=why or "")
+            raise
+        self._note_execution(result, started, block)
         self._variables = result.variables
         return result
 
@@ -311,13 +350,8 @@ class Node:
     def _note_loss(self, sandbox: Sandbox, reason: str) -> None:
         """Tell the model what became of its code and its variables."""
         self._tree.record(SandboxLost(node=self.number, reason=reason))
-        output = sandbox.output_so_far()
-        names = f" ({', '.join(self._variables)})" if self._variables else ""
-        error = (
-            f"{reason}\nThe sandbox was replaced by a fresh one: `context` and `query` are there"
-            f" again, your variables{names}, functions and imports are lost."
-        )
-        result = ExecutionResult(stdout=output.stdout, stderr=output.stderr, error=error)
+        self.replay.end_order()
+        result = describe_loss(sandbox.output_so_far(), reason, self._variables)
         self._variables = ()
         self._observe([*self._results, result])
 
@@ -349,20 +383,17 @@ class Node:
         self._history.say("user", self._prompts.reminder(kind, tokens=tokens))
 
     def _note_execution(
-        self, result: ExecutionResult, started: float, block: int, *, completed: bool
+        self, result: ExecutionResult, started: float, block: int, *, cut_by: str | None = None
     ) -> None:
+        cut = cut_by is not None
         self.partial = result.stdout.strip() or self.partial
+        diverged = self.replay.judge(self.iteration, block, result, cut_by)
+        if diverged == "same":
+            return
+        if diverged is not None:
+            self._tree.record(diverged)
         self._tree.record(
-            CodeExecuted(
-                node=self.number,
-                iteration=self.iteration,
-                stdout=result.stdout,
-                stderr=result.stderr,
-                error=result.error,
-                pending=result.pending,
-                seconds=time.monotonic() - started,
-                block=block,
-                completed=completed,
-                variables=result.variables,
+            code_executed(
+                result, self.number, self.iteration, block, time.monotonic() - started, not cut
             )
         )

@@ -1,9 +1,10 @@
-"""What a model is shown of an iteration."""
+"""What a model is shown of an iteration, and a trace of its blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rlm_runtime._events import CodeExecuted
 from rlm_runtime._excerpt import excerpt
 from rlm_runtime._sandbox.base import ExecutionResult
 from rlm_runtime._worst_case import text_bytes
@@ -45,6 +46,36 @@ def observe(results: Sequence[ExecutionResult], max_chars: int) -> str:
         names = excerpt(", ".join(results[-1].pending), min(_PENDING_CHARS, max_chars))
         parts.append(f"Still running, not awaited yet: {names}")
     return "\n\n".join(parts)
+
+
+def describe_loss(
+    output: ExecutionResult, reason: str, variables: Sequence[str]
+) -> ExecutionResult:
+    """Say why a sandbox was lost, and what with it; `output` is what came until then."""
+    names = f" ({', '.join(variables)})" if variables else ""
+    error = (
+        f"{reason}\nThe sandbox was replaced by a fresh one: `context` and `query` are there"
+        f" again, your variables{names}, functions and imports are lost."
+    )
+    return ExecutionResult(stdout=output.stdout, stderr=output.stderr, error=error)
+
+
+def code_executed(
+    result: ExecutionResult, node: int, iteration: int, block: int, seconds: float, completed: bool
+) -> CodeExecuted:
+    """Tell what a block gave."""
+    return CodeExecuted(
+        node=node,
+        iteration=iteration,
+        stdout=result.stdout,
+        stderr=result.stderr,
+        error=result.error,
+        pending=result.pending,
+        seconds=seconds,
+        block=block,
+        completed=completed,
+        variables=result.variables,
+    )
 
 
 def _joined(results: Sequence[ExecutionResult]) -> ExecutionResult:

@@ -64,7 +64,10 @@ class Requests:
 
     def limits(self) -> dict[str, int | float | None]:
         """Tell what the node may still spend."""
-        node, left = self.node, self._tree.limits_left(self.node)
+        node = self.node
+        if (told := node.replay.take_limits(node.iteration)) is not None:
+            return dict(told)
+        left = self._tree.limits_left(node)
         self._tree.record(LimitsTold(node=node.number, iteration=node.iteration, limits=left))
         return left
 
@@ -76,6 +79,8 @@ class Requests:
             raise
 
     async def _note_rejection(self, answer: object, reason: str) -> None:
+        if self.node.replay.take_rejection(self.node.iteration):
+            return
         ref = await self._tree.recording.keep(answer)
         self._tree.record(
             AnswerGiven(

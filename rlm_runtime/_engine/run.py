@@ -6,7 +6,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 
 import anyio
@@ -14,20 +14,29 @@ import anyio.to_thread
 
 from rlm_runtime._account import Account
 from rlm_runtime._answer_types.base import AnswerType, answer_type_of_text
-from rlm_runtime._describe import describe, preview
 from rlm_runtime._engine.bounds import limits_left
 from rlm_runtime._engine.calls import Calls
+from rlm_runtime._engine.carrying import Carried
 from rlm_runtime._engine.direct import DirectNode, most_prompt_chars
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.keys import cache_key
-from rlm_runtime._engine.leaf import complete, prompt_of
 from rlm_runtime._engine.models import Models
 from rlm_runtime._engine.node import Node
+from rlm_runtime._engine.past import NodePast, RunPast
+from rlm_runtime._engine.plain import answer_plainly
 from rlm_runtime._engine.recall import Recall
 from rlm_runtime._engine.recording import Recording
+from rlm_runtime._engine.replay import NotRecordedError, ReadValue, Replay
 from rlm_runtime._engine.seeds import derive_seed
 from rlm_runtime._engine.stops import explain_stop, stop_reason_of
-from rlm_runtime._engine.sub_calls import Given, SubCalls, keep_given
+from rlm_runtime._engine.sub_calls import Given, SubCalls, keep_given, sub_call_key
+from rlm_runtime._engine.telling import (
+    node_ended,
+    node_started,
+    run_ended,
+    run_resumed,
+    run_started,
+)
 from rlm_runtime._engine.tools import NO_TOOLS, ToolCalls, Tools
 from rlm_runtime._engine.window import complete_plainly
 from rlm_runtime._errors import (
@@ -35,14 +44,7 @@ from rlm_runtime._errors import (
     ModelRecallError,
     RLMError,
 )
-from rlm_runtime._events import (
-    Event,
-    ModeChosen,
-    NodeEnded,
-    NodeStarted,
-    RunEnded,
-    RunStarted,
-)
+from rlm_runtime._events import Event, ModeChosen
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, NO_OPTIONS, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy
@@ -76,7 +78,14 @@ class Run:
         recall: Recall | None = None,
         tools: Tools = NO_TOOLS,
         mode: ModeChoice = WITH_REPL,
+        past: RunPast | None = None,
+        read_value: ReadValue | None = None,
     ) -> None:
+        """Store what the nodes share; `past` is what the run did before it is resumed.
+
+        Raises:
+            ConfigError: The cost is limited, and nobody knows what it was so far.
+        """
         self.limits = limits
         self.prompts = prompts
         self.ledger = Ledger(limits)
@@ -84,7 +93,14 @@ class Run:
         self._open_sandbox = open_sandbox
         self._recording = recording
         self._mode = mode
-        self._started = time.monotonic()
+        self._past = past
+        self._read_value = read_value
+        self._spent_seconds = 0.0 if past is None else past.seconds
+        self._started = time.monotonic() - self._spent_seconds
+        self._carried: Carried | None = None
+        if past is not None:
+            self._carried = Carried(past, models, limits)
+            self._carried.enter(self.ledger)
         self._calls = Calls(
             limits=limits,
             ledger=self.ledger,
@@ -93,9 +109,10 @@ class Run:
             retries=retries,
             recall=recall,
         )
-        self._sub_calls = SubCalls(recording)
+        self._sub_calls = SubCalls(recording, past)
         self._tools = tools
-        self._tool_calls = ToolCalls(limits=limits, recording=recording)
+        made = 0 if past is None else past.next_tool_call
+        self._tool_calls = ToolCalls(limits=limits, recording=recording, made=made)
         # A parent holds its sandbox while it waits for its children, so each depth has its own
         self._sandboxes: defaultdict[int, anyio.CapacityLimiter] = defaultdict(
             lambda: anyio.CapacityLimiter(limits.max_sandboxes)
@@ -127,23 +144,7 @@ class Run:
         """
         self._run = run
         given = await keep_given(self._recording, query, context, answer_type)
-        self.record(
-            RunStarted(
-                run=run,
-                version=version,
-                query=preview(query),
-                model=self._models.root.name,
-                sub_model=", ".join(llm.name for llm in self._models.subs),
-                limits={name: getattr(self.limits, name) for name in Limits.__slots__},
-                query_ref=given.query_ref,
-                context_ref=given.context_ref,
-                schema=given.schema,
-                settings=settings,
-                seed=seed,
-            )
-        )
-        if self._mode.reason:
-            self.record(ModeChosen(mode=self._mode.mode, reason=self._mode.reason))
+        self._begin(given, run=run, version=version, settings=settings, seed=seed)
         try:
             answer = await self._answer_in_time(given, seed)
         except RLMError as exc:
@@ -156,6 +157,27 @@ class Run:
             raise
         self._end("answered", answer if self._root is None else self._root.given, None)
         return answer
+
+    def _begin(self, given: Given, *, run: str, version: str, settings: str, seed: int) -> None:
+        if self._past is not None:
+            event = run_resumed(
+                self._past, self._models, self.limits, version=version, settings=settings
+            )
+            self.record(event)
+            return
+        self.record(
+            run_started(
+                given,
+                self._models,
+                self.limits,
+                run=run,
+                version=version,
+                settings=settings,
+                seed=seed,
+            )
+        )
+        if self._mode.reason:
+            self.record(ModeChosen(mode=self._mode.mode, reason=self._mode.reason))
 
     @property
     def recording(self) -> Recording:
@@ -228,15 +250,30 @@ class Run:
             answer_type,
             schema=call.schema or "",
         )
-        sub_call = self._sub_calls.start(node, call, given, model=llm.name, by_node=by_node)
-        async with sub_call.ending():
+        key = sub_call_key(call, given)
+        past = node.replay.take_sub_call(key)
+        if past is not None:
+            with suppress(NotRecordedError):
+                return await node.replay.sub_call_outcome(past)
+            sub_call = self._sub_calls.reopen(past)
+        else:
+            sub_call = self._sub_calls.start(
+                node, call, given, key, model=llm.name, by_node=by_node
+            )
+        async with node.replay.ahead_of_order(), sub_call.ending():
             if by_node:
                 seed = derive_seed(node.seed, sub_call.key, sub_call.occurrence)
                 answer = await self._answer_by_node(
-                    given, llm=llm, depth=depth, parent=node, seed=seed, sub_call=sub_call.number
+                    given,
+                    llm=llm,
+                    depth=depth,
+                    parent=node,
+                    seed=seed,
+                    sub_call=sub_call.number,
+                    past=None if past is None else past.node,
                 )
             else:
-                answer = await self._answer_plainly(node, llm, call, given, sub_call.number)
+                answer = await answer_plainly(self, node, llm, call, given, sub_call.number, past)
             sub_call.answered(answer, await self._recording.keep(answer))
         return answer
 
@@ -246,7 +283,7 @@ class Run:
         Raises:
             ToolCallError: It failed, or no call is left.
         """
-        return await self._tool_calls.call(node.number, node.iteration, node.tools, call)
+        return await self._tool_calls.call(node, call)
 
     def completion_chars(self, node: Node) -> int:
         """Tell how much a plain completion should read that a node's code asks for."""
@@ -269,9 +306,14 @@ class Run:
     async def _answer_in_time(self, given: Given, seed: int) -> object:
         with self._time:
             if self.limits.max_seconds is not None:
-                self._time.deadline = anyio.current_time() + self.limits.max_seconds
+                self._time.deadline = (
+                    anyio.current_time() + self.limits.max_seconds - self._spent_seconds
+                )
             llm = self._models.for_depth(0)
-            return await self._answer_by_node(given, llm=llm, depth=0, parent=None, seed=seed)
+            past = None if self._past is None else self._past.root
+            return await self._answer_by_node(
+                given, llm=llm, depth=0, parent=None, seed=seed, past=past
+            )
         if self._missed is not None:
             raise self._missed
         raise LimitExceededError(
@@ -289,14 +331,15 @@ class Run:
         parent: Node | None,
         seed: int,
         sub_call: int | None = None,
+        past: NodePast | None = None,
     ) -> object:
-        number = self.ledger.start_node()
+        number = self.ledger.start_node() if past is None else past.number
         kind = DirectNode if self._mode.mode == "direct" else Node
         async with self._sandboxes[depth]:
             node = kind(
                 self,
                 number=number,
-                account=self._account_for(parent),
+                account=self._account_for(parent, past),
                 depth=depth,
                 llm=llm,
                 query=given.query,
@@ -304,53 +347,26 @@ class Run:
                 tools=self._tools.for_depth(depth),
                 answer_type=given.answer_type,
                 seed=seed,
+                replay=Replay(past, self._read_value),
             )
             self._root = self._root or node
-            self.record(
-                NodeStarted(
-                    node=node.number,
-                    parent=None if parent is None else parent.number,
-                    depth=depth,
-                    model=llm.name,
-                    query=preview(given.query),
-                    context=describe(given.context),
-                    expected=given.answer_type.name if given.answer_type else "",
-                    sub_call=sub_call,
-                    query_ref=given.query_ref,
-                    context_ref=given.context_ref,
-                    schema=given.schema,
-                )
-            )
+            if past is None:
+                self.record(node_started(node, given, parent=parent, sub_call=sub_call))
             try:
                 answer = await node.answer()
             except BaseException as exc:
-                self._end_node(node, self._why(exc), node.partial, explain_stop(exc))
+                self.record(node_ended(node, self._why(exc), node.partial, explain_stop(exc)))
                 raise
-            self._end_node(node, "answered", node.given, None)
+            self.record(node_ended(node, "answered", node.given, None))
             return answer
 
-    async def _answer_plainly(
-        self, node: Node, llm: LLM, call: SubCall, given: Given, sub_call: int
-    ) -> object:
-        async def ask(messages: Sequence[Message], options: CallOptions) -> Completion:
-            return await self.complete(
-                node, llm, messages, iteration=None, options=options, sub_call=sub_call
-            )
-
-        prompts = self.prompts.for_model(llm.name)
-        return await complete(
-            ask,
-            prompts=prompts,
-            system=prompts.leaf(),
-            prompt=await prompt_of(call),
-            answer_type=given.answer_type,
-            structured=llm.info.structured_output,
-        )
-
-    def _account_for(self, parent: Node | None) -> Account:
+    def _account_for(self, parent: Node | None, past: NodePast | None) -> Account:
         if parent is None:
             return self.ledger.account
-        return parent.account.child(self.limits.max_node_share)
+        account = parent.account.child(self.limits.max_node_share)
+        if past is not None and self._carried is not None:
+            self._carried.enter_node(account, past.number)
+        return account
 
     def _why(self, exc: BaseException) -> StopReason:
         """Tell why a node ended; when time is up, all that are open are cancelled."""
@@ -365,36 +381,19 @@ class Run:
             self._time.cancel()
 
     def _partial(self) -> object:
-        return None if self._root is None else self._root.partial
-
-    def _end_node(self, node: Node, reason: StopReason, answer: object, error: str | None) -> None:
-        self.record(
-            NodeEnded(
-                node=node.number,
-                stop_reason=reason,
-                answer=preview(answer),
-                answer_type=type(answer).__name__,
-                error=error,
-                answer_ref=node.answer_ref,
-            )
-        )
+        if self._root is not None and self._root.partial is not None:
+            return self._root.partial
+        ended = None if self._past is None else self._past.ended
+        return ended.answer or None if ended is not None and ended.answer_type == "str" else None
 
     def _end(self, reason: StopReason, answer: object, error: str | None) -> None:
-        usage = self.ledger.usage
         self.record(
-            RunEnded(
-                stop_reason=reason,
-                answer=preview(answer),
-                answer_type=type(answer).__name__,
-                error=error,
-                calls=usage.calls,
-                nodes=self.ledger.nodes,
-                prompt_tokens=usage.prompt_tokens,
-                completion_tokens=usage.completion_tokens,
-                cost=usage.cost,
-                seconds=time.monotonic() - self._started,
-                cached_tokens=usage.cached_tokens,
-                reasoning_tokens=usage.reasoning_tokens,
+            run_ended(
+                self.ledger,
+                reason,
+                answer,
+                error,
                 answer_ref="" if self._root is None else self._root.answer_ref,
+                seconds=time.monotonic() - self._started,
             )
         )

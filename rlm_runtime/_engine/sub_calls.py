@@ -16,6 +16,7 @@ import anyio.to_thread
 from rlm_runtime._answer_types.base import AnswerType
 from rlm_runtime._describe import describe, preview
 from rlm_runtime._engine.node import Node
+from rlm_runtime._engine.past import RunPast, SubCallPast
 from rlm_runtime._engine.recording import Recording
 from rlm_runtime._engine.stops import stop_reason_of
 from rlm_runtime._errors import LimitExceededError
@@ -125,17 +126,21 @@ class OpenSubCall:
 class SubCalls:
     """Numbers the sub-calls of one run, and tells of them."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, past: RunPast | None = None) -> None:
         self._recording = recording
-        self._made = 0
-        self._same: Counter[tuple[int, str]] = Counter()
+        self._made = 0 if past is None else past.next_sub_call
+        self._same = Counter({} if past is None else past.same_sub_calls)
+
+    def reopen(self, past: SubCallPast) -> OpenSubCall:
+        """Go on with a sub-call that was told of before."""
+        begun = past.started
+        return OpenSubCall(self._recording, begun.node, begun.sub_call, begun.key, past.occurrence)
 
     def start(
-        self, node: Node, call: SubCall, given: Given, *, model: str, by_node: bool
+        self, node: Node, call: SubCall, given: Given, key: str, *, model: str, by_node: bool
     ) -> OpenSubCall:
         """Tell that a node's code made a sub-call."""
         number, self._made = self._made, self._made + 1
-        key = _key(call, given)
         occurrence = self._same[node.number, key]
         self._same[node.number, key] += 1
         self._recording.record(
@@ -156,7 +161,8 @@ class SubCalls:
         return OpenSubCall(self._recording, node.number, number, key, occurrence)
 
 
-def _key(call: SubCall, given: Given) -> str:
+def sub_call_key(call: SubCall, given: Given) -> str:
+    """Name all that a sub-call was made with."""
     parts = (given.query_name, given.context_name, call.model, call.recursive, call.schema)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
 
 from rlm_runtime._describe import preview
+from rlm_runtime._engine.node import Node
 from rlm_runtime._engine.recording import Recording
+from rlm_runtime._engine.replay import NotRecordedError
 from rlm_runtime._events import ToolCalled, ToolFailed, ToolReturned
 from rlm_runtime._limits import Limits
 from rlm_runtime._sandbox.base import ToolCall, ToolCallError
@@ -37,11 +40,11 @@ NO_TOOLS = Tools()
 class ToolCalls:
     """Makes the calls of tools of one run."""
 
-    def __init__(self, *, limits: Limits, recording: Recording) -> None:
+    def __init__(self, *, limits: Limits, recording: Recording, made: int = 0) -> None:
         self._limits = limits
         self._recording = recording
         self._record = recording.record
-        self._made = 0
+        self._made = made
         self._room = anyio.CapacityLimiter(_MOST_AT_ONCE)
 
     @property
@@ -50,35 +53,51 @@ class ToolCalls:
         limit = self._limits.max_tool_calls
         return None if limit is None else limit - self._made
 
-    async def call(
-        self, node: int, iteration: int, tools: Mapping[str, HostTool], call: ToolCall
-    ) -> object:
-        """Call one of a node's tools.
+    async def call(self, node: Node, call: ToolCall) -> object:
+        """Call one of a node's tools; what is in its record is not called again.
 
         Raises:
             ToolCallError: It failed, there is none of that name, or no call is left.
         """
-        tool = tools.get(call.name)
+        tool = node.tools.get(call.name)
         if tool is None:
             raise ToolCallError(f"Cannot call {call.name[:100]!r}: this node has no such tool")
-        if self.left == 0:
+        arguments_ref = await self._recording.keep([call.args, call.kwargs])
+        key = f"{tool.name}/{arguments_ref}"
+        past = node.replay.take_tool_call(key)
+        if past is not None:
+            with suppress(NotRecordedError):
+                return await node.replay.tool_outcome(past)
+            number = past.called.call
+        else:
+            number = self._enter(tool)
+            given = preview([*call.args, *([call.kwargs] if call.kwargs else [])])
+            self._record(
+                ToolCalled(
+                    node=node.number,
+                    call=number,
+                    tool=tool.name,
+                    arguments=given,
+                    iteration=node.iteration,
+                    key=key,
+                    arguments_ref=arguments_ref,
+                )
+            )
+        result = await self._call_and_tell(node.number, number, tool, call)
+        await node.replay.sequencer.wait_over()
+        return result
+
+    def _enter(self, tool: HostTool) -> int:
+        if self.left is not None and self.left <= 0:
             raise ToolCallError(
                 f"Cannot call {tool.name}(): max_tool_calls is {self._limits.max_tool_calls}"
             )
-        number, self._made = self._made, self._made + 1
-        given = preview([*call.args, *([call.kwargs] if call.kwargs else [])])
-        arguments_ref = await self._recording.keep([call.args, call.kwargs])
-        self._record(
-            ToolCalled(
-                node=node,
-                call=number,
-                tool=tool.name,
-                arguments=given,
-                iteration=iteration,
-                key=f"{tool.name}/{arguments_ref}",
-                arguments_ref=arguments_ref,
-            )
-        )
+        self._made += 1
+        return self._made - 1
+
+    async def _call_and_tell(
+        self, node: int, number: int, tool: HostTool, call: ToolCall
+    ) -> object:
         started = time.monotonic()
         failed = partial(ToolFailed, node=node, call=number, tool=tool.name)
         try:

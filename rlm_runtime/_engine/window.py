@@ -112,6 +112,15 @@ async def complete_plainly(
         raise _too_large(
             f"Cannot complete a prompt of {size:,} characters, about {tokens:,} tokens", exc
         ) from exc
+    return check_plain(completion, llm)
+
+
+def check_plain(completion: Completion, llm: LLM) -> Completion:
+    """Give a reply of a plain completion that can be used.
+
+    Raises:
+        ModelContentFilterError: It was held back.
+    """
     if completion.is_filtered:
         raise ModelContentFilterError(
             f"Cannot use the reply of {llm.name!r}: a content filter has held it back"

@@ -197,8 +197,12 @@ class FakeSandbox:
             future.set_result(result)
 
     async def _serve(self, call: SubCall, future: asyncio.Future[object]) -> None:
+        scope = anyio.CancelScope()
+        future.add_done_callback(lambda _: scope.cancel() if future.cancelled() else None)
+        answer: object = None
         try:
-            answer = await self.calls.llm_query(call)
+            with scope:
+                answer = await self.calls.llm_query(call)
         except Exception as exc:
             if not future.done():
                 future.set_exception(exc)
