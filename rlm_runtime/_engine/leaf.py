@@ -38,7 +38,9 @@ async def prompt_of(call: SubCall) -> str:
     """
     prompt = call.prompt
     if call.context is not None:
-        text = await anyio.to_thread.run_sync(as_text, call.context)
+        text = call.context
+        if not isinstance(text, str):
+            text = await anyio.to_thread.run_sync(as_text, text)
         prompt = f"{prompt}\n\n{text}"
     if len(prompt) > MAX_PROMPT_CHARS:
         raise SubCallError(

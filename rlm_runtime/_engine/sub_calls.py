@@ -26,6 +26,8 @@ from rlm_runtime._trace.values import pack_value
 from rlm_runtime._types import StopReason
 from rlm_runtime._values import UnsendableError
 
+_SMALL_CHARS = 100_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
@@ -170,6 +172,9 @@ def sub_call_key(call: SubCall, given: Given) -> str:
 async def _name(value: object) -> str:
     """Name a value as a trace would, so that a child's seed does not depend on there being one."""
     try:
+        if isinstance(value, str) and len(value) <= _SMALL_CHARS:
+            # Threads would mix up the order of calls that are made together
+            return pack_value(value).ref
         return (await anyio.to_thread.run_sync(pack_value, value)).ref
     except UnsendableError:
         return ""
