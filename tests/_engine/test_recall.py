@@ -10,8 +10,10 @@ from pathlib import Path
 import anyio
 import pytest
 
+from rlm_runtime._engine.models import Models
 from rlm_runtime._engine.recall import Recall
 from rlm_runtime._engine.recorded import open_recorded
+from rlm_runtime._engine.run import Run
 from rlm_runtime._errors import (
     ConfigError,
     LimitExceededError,
@@ -30,9 +32,11 @@ from rlm_runtime._events import (
 )
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.retry import RetryPolicy
-from rlm_runtime._llm.scripted import ScriptedReply, ask
+from rlm_runtime._llm.scripted import ScriptedLLM, ScriptedReply, ask
+from rlm_runtime._prompts import Prompts
+from rlm_runtime._trace.recorder import Recorder
 from rlm_runtime._types import Message, Usage
-from tests._engine.fakes import Played, asked, play, repl, script
+from tests._engine.fakes import FakeSandboxes, Played, asked, play, repl, script
 from tests._engine.metered import MeteredLLM
 from tests.traces import write_trace
 
@@ -345,13 +349,40 @@ async def test_recall_only_ends_the_run_at_a_miss_whatever_its_code_does(tmp_pat
     assert (ledger.usage.calls, ledger.recalled.calls, len(played.of(ModelFailed))) == (0, 1, 1)
 
 
+class SlowRecorder(Recorder):
+    """Keeps the answer only when a call has failed."""
+
+    def __init__(self) -> None:
+        super().__init__(None, None)
+        self.failed = anyio.Event()
+
+    def record(self, event: Event) -> None:
+        if isinstance(event, ModelFailed):
+            self.failed.set()
+
+    async def keep(self, value: object) -> str:
+        if value == "the answer":
+            await self.failed.wait()
+        return ""
+
+
 async def test_a_miss_after_the_answer_changes_nothing(tmp_path: Path) -> None:
-    code = "late = llm_query('late', recursive=False)\nawait FINAL(1)"
+    code = "late = llm_query('late', recursive=False)\nawait FINAL('the answer')"
     first = await play({"root": [repl(code)], "late": ["4"]})
     path = write_trace(tmp_path, "first", *without_reply(first.events, "4"))
+    model = ScriptedLLM([], name="root")
     async with recalling(path, only=True) as recall:
-        played = await play({}, recall=recall)
-    assert (played.answer, played.error) == (1, None)
+        run = Run(
+            models=Models(root=model, subs=[model], aliases={}),
+            limits=Limits(),
+            prompts=Prompts.load(),
+            open_sandbox=FakeSandboxes(),
+            recording=SlowRecorder(),
+            recall=recall,
+        )
+        with anyio.fail_after(10):
+            answer = await run.answer("root", "the context", run="run", version="1")
+    assert answer == "the answer"
 
 
 async def test_what_is_asked_more_often_than_it_is_on_record_is_a_miss(tmp_path: Path) -> None:
