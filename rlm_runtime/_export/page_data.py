@@ -36,7 +36,7 @@ from rlm_runtime._export.page_run import RunPage
 from rlm_runtime._export.page_texts import Texts
 
 MOST_EVENTS = 500_000
-"""Later events are not shown; the page says how many."""
+"""A page of so many takes a browser some seconds."""
 _MOST_DIVERGED = 1_000
 
 
@@ -46,10 +46,14 @@ class PageData:
     Args:
         run: The id that the trace gives itself.
         whole: Gives the whole of a text that an event holds a preview of, by its reference.
+        most_events: Later ones are not shown; the page says how many.
     """
 
-    def __init__(self, run: str, whole: Callable[[str, str], str]) -> None:
+    def __init__(
+        self, run: str, whole: Callable[[str, str], str], *, most_events: int = MOST_EVENTS
+    ) -> None:
         self.texts = Texts()
+        self._most_events = most_events
         self.run = RunPage(run, self.texts, whole)
         self.events_left_out = 0
         self._whole = whole
@@ -64,7 +68,7 @@ class PageData:
         """Take in one event; one that does not fit the events before it is left out."""
         self._events += 1
         t = self.run.tell_time(event)
-        if self._events > MOST_EVENTS:
+        if self._events > self._most_events:
             self.events_left_out += 1
         elif isinstance(event, NodeStarted):
             self._start_node(event, t)

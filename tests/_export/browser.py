@@ -22,8 +22,9 @@ class Page:
     """One tab."""
 
     def __init__(self, to_browser: int, from_browser: int) -> None:
-        self.requests: list[str] = []
-        """The addresses that were asked for."""
+        self.blocked: list[str] = []
+        """Why what was asked for was not sent."""
+        self._sent: dict[str, str] = {}
         self.errors: list[str] = []
         """What was thrown and not caught."""
         self._to, self._from = to_browser, from_browser
@@ -31,6 +32,12 @@ class Page:
         self._next = 0
         self._session: str | None = None
         self._loaded = 0
+
+    @property
+    def requests(self) -> list[str]:
+        """The addresses that were asked for, and not blocked."""
+        # Others are the browser's own, on what it shows in place of a page that it refuses
+        return [url for url in self._sent.values() if url.startswith(("http", "file"))]
 
     def attach(self) -> None:
         """Take the one tab that there is."""
@@ -44,7 +51,7 @@ class Page:
         """Load a file, and wait until its scripts have run."""
         # Or else another fragment of the same file would load nothing
         self._navigate("about:blank")
-        self.requests, self.errors = [], []
+        self._sent, self.errors, self.blocked = {}, [], []
         self._navigate(f"{path.as_uri()}{fragment}")
 
     def _navigate(self, url: str) -> None:
@@ -92,7 +99,10 @@ class Page:
             case "Page.loadEventFired":
                 self._loaded += 1
             case "Network.requestWillBeSent":
-                self.requests.append(message["params"]["request"]["url"])
+                self._sent[message["params"]["requestId"]] = message["params"]["request"]["url"]
+            case "Network.loadingFailed" if reason := message["params"].get("blockedReason"):
+                self._sent.pop(message["params"]["requestId"])
+                self.blocked.append(reason)
             case "Runtime.exceptionThrown":
                 self.errors.append(json.dumps(message["params"]["exceptionDetails"]))
         return message

@@ -1,7 +1,7 @@
 /** Parts a reply into what it says and the code that was run, so that no code is shown twice. */
 
 const OPENING = /(?:^|\n)[ \t]*(?:`{3,}|~{3,})[^\n]*\n?[ \t]*$/;
-const CLOSING = /^[ \t]*\n?[ \t]*(?:`{3,}|~{3,})[ \t]*(?:\n|$)/;
+const CLOSING = /^\s*(?:`{3,}|~{3,})[ \t]*(?:\n|$)/;
 
 /**
  * Parts a reply; code that is not found in it comes after it.

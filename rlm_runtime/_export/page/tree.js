@@ -63,7 +63,9 @@ export class Tree {
     if (!this.#rows.some((row) => row.key === this.#focused)) {
       this.#focused = this.#rows[0]?.key ?? "";
     }
+    const hadFocus = this.#list.contains(document.activeElement);
     this.#list.replaceChildren(...this.#rows.map((row, index) => this.#drawRow(row, index)));
+    if (hadFocus) this.#rowOf(this.#focused)?.focus();
   }
 
   /**
