@@ -123,6 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         with suppress(OSError):
             self.send_response(status)
             self.send_header("content-length", "0")
+            self.send_header("retry-after", "0")
             self.end_headers()
 
     def log_message(self, *_: object) -> None:

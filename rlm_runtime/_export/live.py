@@ -117,7 +117,9 @@ async def open_otel(
             sending.start()
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(sending.join, _FLUSH_SECONDS)
+            told = str(complaints)
             if sending.is_alive():
                 queue.give_up()
-            if told := str(complaints):
+                told = told or f"the last ones took more than {_FLUSH_SECONDS:g} seconds"
+            if told:
                 sink.problem = f"Cannot send spans to {endpoint()!r}: {told}"

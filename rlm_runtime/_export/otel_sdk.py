@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Self
 
@@ -121,12 +122,26 @@ class Queue(BatchSpanProcessor):
     """Sends spans from a thread of its own; whoever hands them over never waits."""
 
     def __init__(self) -> None:
-        self._own_exporter = OTLPSpanExporter()
-        super().__init__(self._own_exporter)
+        self._exporter_to_stop = _StoppableExporter()
+        super().__init__(self._exporter_to_stop)
 
     def give_up(self) -> None:
         """Send no more than what is on its way."""
-        self._own_exporter.shutdown()  # type: ignore[no-untyped-call]  # it has no annotations
+        self._exporter_to_stop.shutdown()
+
+
+class _StoppableExporter(OTLPSpanExporter):
+    """Can be shut down while its queue is still at work, which says nothing of it then."""
+
+    _is_stopped = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return SpanExportResult.FAILURE if self._is_stopped else super().export(spans)
+
+    def shutdown(self) -> None:
+        if not self._is_stopped:
+            self._is_stopped = True
+            super().shutdown()  # type: ignore[no-untyped-call]  # it has no annotations
 
 
 class Complaints(logging.Handler):
