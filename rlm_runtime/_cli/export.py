@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -84,9 +85,7 @@ def _check_usage(form: str, output: Path | None, *, content: bool, answered_only
 def _writer(form: str, *, content: bool, answered_only: bool) -> Write:
     # What the other forms need is not loaded
     if form == "html":
-        from rlm_runtime._export.html import write_html
-
-        return write_html
+        return _write_page
     if form == "jsonl":
         from rlm_runtime._export.jsonl import write_jsonl
 
@@ -94,6 +93,14 @@ def _writer(form: str, *, content: bool, answered_only: bool) -> Write:
     from rlm_runtime._export.chat import write_chat
 
     return partial(write_chat, content=content, answered_only=answered_only)
+
+
+def _write_page(trace: Trace, out: BinaryIO) -> None:
+    from rlm_runtime._export.html import write_html
+
+    write_html(trace, out)
+    # A damaged trace makes a page that says so; the exit status says so here
+    deque(trace.events(), maxlen=0)
 
 
 def _place(form: str, output: Path | None, trace: Trace) -> Path | None:

@@ -70,8 +70,8 @@ def open_output(path: Path | None) -> Iterator[BinaryIO]:
             with path.open("wb") as file, _protecting(file) as stream:
                 yield stream
         else:
-            with _replacing(path) as file:
-                yield file
+            with _replacing(path) as replacement:
+                yield replacement
     except OSError as exc:
         raise OutputError(f"Cannot write to {str(path)!r}: {_reason(exc)}") from exc
 
