@@ -67,8 +67,8 @@ def open_output(path: Path | None) -> Iterator[BinaryIO]:
         return
     try:
         if _is_special(path):
-            with path.open("wb") as file, _protecting(file) as stream:
-                yield stream
+            with path.open("wb") as special, _protecting(special) as protected:
+                yield protected
         else:
             with _replacing(path) as replacement:
                 yield replacement

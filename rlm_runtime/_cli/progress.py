@@ -13,22 +13,39 @@ import anyio
 
 from rlm_runtime._cli.printable import one_line, printable, reason
 from rlm_runtime._cli.stderr import redraw, tell
-from rlm_runtime._cli.tally import Tally, count, describe_spending
+from rlm_runtime._cli.tally import Tally, count, describe_fork, describe_spending
 from rlm_runtime._events import (
+    AnswerGiven,
     Event,
     HistoryTrimmed,
     ModeChosen,
     ModelAttemptFailed,
     ModelFailed,
     NodeEnded,
+    NodeRebuilt,
     NodeStarted,
+    ReplayDiverged,
+    RunForked,
+    RunResumed,
     SandboxLost,
     ToolFailed,
     TraceFailed,
+    TraceRecovered,
+    TraceStalled,
     WorstCaseExceeded,
 )
 
 _SECONDS_PER_FRAME = 0.1
+_LASTING = (
+    RunResumed,
+    RunForked,
+    ReplayDiverged,
+    TraceFailed,
+    TraceStalled,
+    TraceRecovered,
+    WorstCaseExceeded,
+)
+"""What gets a line that stays, above the live one."""
 
 
 class Progress(Protocol):
@@ -121,11 +138,13 @@ class LiveLine:
         self._status: int | None = None
 
     def show(self, event: Event) -> None:
-        """Add the event to the sums; what is lost for good gets a line that stays."""
+        """Add the event to the sums; what the user must know gets a line that stays."""
         self._tally.add(event)
         if isinstance(event, ModelAttemptFailed):
             self._status = event.status
-        if isinstance(event, TraceFailed | WorstCaseExceeded) and (line := describe_event(event)):
+        if isinstance(event, RunResumed):
+            self._started = time.monotonic() - event.spent_seconds
+        if isinstance(event, _LASTING) and (line := describe_event(event)):
             self.note(line)
 
     def note(self, line: str) -> None:
@@ -154,6 +173,7 @@ class LiveLine:
             time.monotonic() - self._started,
             max_cost=self._tally.max_cost,
             tool_calls=self._tally.tool_calls,
+            recalled=self._tally.recalled.calls,
         )
         line = f"{next(self._spinner)} {count(nodes, 'node')} running, {done:,} done, {spent}"
         line += self._waiting()
@@ -184,19 +204,43 @@ def describe_event(event: Event) -> str | None:
                 f"node {event.node}: call {event.call} attempt {event.attempt} failed:"
                 f" {reason(event.error)}, again in {wait:.1f} s"
             )
-        case ModelFailed():
+        case AnswerGiven(rejected=str(why)):
+            return f"node {event.node}: an answer was rejected: {reason(why)}"
+        case ModelFailed(cancelled=False):
             return f"node {event.node}: a model call failed: {reason(event.error)}"
         case WorstCaseExceeded():
             return (
                 f"rlm: warning: {printable(event.model)} counted {event.tokens:,} tokens where"
                 f" {event.allowed_tokens:,} were allowed; limits cannot hold it to less"
             )
-        case ToolFailed():
+        case ToolFailed(cancelled=False):
             return f"node {event.node}: a tool failed: {reason(event.error)}"
         case SandboxLost():
             return f"node {event.node}: the sandbox is lost: {reason(event.reason)}"
         case HistoryTrimmed():
             return f"node {event.node}: {event.messages} older messages were left out"
+    return _describe_run_event(event)
+
+
+def _describe_run_event(event: Event) -> str | None:
+    match event:
+        case RunResumed():
+            return f"resumed; it had run for {event.spent_seconds:.1f} s"
+        case RunForked():
+            return f"forked from {describe_fork(event)}"
+        case NodeRebuilt():
+            blocks = count(event.blocks, "block")
+            return f"node {event.node} rebuilt ({blocks}, {event.seconds:.1f} s)"
+        case ReplayDiverged():
+            return (
+                f"node {event.node} differs at iteration {event.iteration}: {reason(event.reason)}"
+            )
+        case TraceStalled():
+            return f"rlm: warning: {reason(event.error)}; model calls wait until it can be written"
+        case TraceRecovered():
+            return (
+                f"rlm: the trace is written again after {event.seconds:.1f} s, nothing is missing"
+            )
         case TraceFailed():
-            return f"rlm: warning: {printable(event.error)}; the run goes on without a trace"
+            return f"rlm: warning: {reason(event.error)}; the run goes on without a trace"
     return None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rlm_runtime._cli.answers import Rendered, render, render_json
 from rlm_runtime._cli.execute import Outcome
+from rlm_runtime._cli.going_on import resume_command
 from rlm_runtime._cli.output import OutputError, with_final_newline, write_file, write_stdout
 from rlm_runtime._cli.status import ExitStatus, describe_error, exit_status
 from rlm_runtime._cli.stderr import tell
@@ -61,13 +62,18 @@ class Report:
         return record if self.error is None else {**record, "error": self.error}
 
     def summary(self) -> str:
-        """Say what the run took, in one line."""
+        """Say what the run took, in one line, and in another one how to go on with it."""
         spent = describe_spending(
             self.usage, self.seconds, max_cost=self.max_cost, recalled=self.recalled.calls
         )
         trace = "no trace" if self.trace is None else f"trace {self.trace}"
         how = "direct, " if self.mode == "direct" else ""
-        return f"{how}{count(self.nodes, 'node')}, {spent}, {trace}"
+        return f"{how}{count(self.nodes, 'node')}, {spent}, {trace}{self._going_on()}"
+
+    def _going_on(self) -> str:
+        """Say how to go on, where the run did not come to its end."""
+        command = None if self.trace is None else resume_command(self.trace, self.stop_reason)
+        return f"\nrlm: hint: {command} goes on from here" if command else ""
 
 
 def make_report(outcome: Outcome, trace: Path | None) -> Report:

@@ -9,9 +9,10 @@ import click
 
 from rlm_runtime._cli.command import Command
 from rlm_runtime._cli.finding import find_trace, trace_dir_option
+from rlm_runtime._cli.going_on import resume_command
 from rlm_runtime._cli.output import write_stdout
-from rlm_runtime._cli.printable import one_line
-from rlm_runtime._cli.tally import count, describe_spending
+from rlm_runtime._cli.printable import one_line, printable
+from rlm_runtime._cli.tally import Tally, count, describe_fork, describe_spending
 from rlm_runtime._cli.tree import Tree
 from rlm_runtime._errors import InputError, TraceError
 from rlm_runtime._paths import default_trace_dir
@@ -58,4 +59,20 @@ def _lines(tree: Tree, path: Path, unfinished: str) -> Iterator[str]:
     yield f"{one_line(tally.run or str(path))} {status}: {count(tally.nodes, 'node')}, {spent}"
     if tally.mode_reason:
         yield f"mode {one_line(tally.mode)}: {one_line(tally.mode_reason, 200)}"
+    yield from _history(tally, unfinished)
     yield from tree.lines(unfinished)
+    command = None if status == "running" else resume_command(path, tally.stop_reason)
+    if command:
+        yield f"{printable(command)} goes on from here"
+
+
+def _history(tally: Tally, unfinished: str) -> Iterator[str]:
+    """Say where the run comes from, and what became of its sessions."""
+    if tally.fork is not None:
+        yield f"forked from {describe_fork(tally.fork)}"
+    if tally.resumes:
+        yield f"resumed {count(tally.resumes, 'time')}"
+    lost = tally.lost_attempts + (len(tally.in_flight) if unfinished == "crashed" else 0)
+    if lost:
+        state = "were under way when it crashed" if lost > 1 else "was under way when it crashed"
+        yield f"{count(lost, 'attempt')} at model calls {state}"

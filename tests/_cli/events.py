@@ -7,12 +7,17 @@ from rlm_runtime._events import (
     CodeStarted,
     Event,
     ModelAttemptFailed,
+    ModelAttemptStarted,
     ModelFailed,
     ModelReplied,
     ModelRequested,
     NodeEnded,
+    NodeRebuilt,
     NodeStarted,
+    ReplayDiverged,
     RunEnded,
+    RunForked,
+    RunResumed,
     RunStarted,
 )
 from rlm_runtime._types import StopReason
@@ -24,7 +29,9 @@ def run_started(query: str = "How many?", run: str = "r1") -> RunStarted:
     )
 
 
-def node_started(node: int, parent: int | None = None, query: str = "q", at: float = 0) -> Event:
+def node_started(
+    node: int, parent: int | None = None, query: str = "q", at: float = 0
+) -> NodeStarted:
     depth = 0 if parent is None else 1
     return NodeStarted(
         node=node, parent=parent, depth=depth, model="m", query=query, context="str", mono=at
@@ -43,7 +50,7 @@ def requested(node: int, call: int) -> Event:
 
 def replied(
     node: int, call: int, cost: float | None = 0.25, attempts: int = 1, recalled: str = ""
-) -> Event:
+) -> ModelReplied:
     return ModelReplied(
         node=node,
         call=call,
@@ -62,7 +69,7 @@ def replied(
     )
 
 
-def failed(node: int, error: str, call: int = 0) -> Event:
+def failed(node: int, error: str, call: int = 0) -> ModelFailed:
     return ModelFailed(node=node, call=call, error=error, seconds=0.1)
 
 
@@ -123,6 +130,39 @@ def run_ended(
         completion_tokens=400,
         cost=0.5,
         seconds=4.0,
+    )
+
+
+def attempt_started(node: int, call: int, attempt: int = 1) -> Event:
+    return ModelAttemptStarted(
+        node=node, call=call, attempt=attempt, prompt_tokens=100, completion_tokens=50
+    )
+
+
+def resumed(at: float = 100.0, spent_seconds: float = 3.0) -> Event:
+    return RunResumed(
+        version="0",
+        model="m2",
+        sub_model="s2",
+        limits={"max_cost": 9.0},
+        spent_seconds=spent_seconds,
+        mono=at,
+    )
+
+
+def rebuilt(node: int, at: float = 100.0) -> Event:
+    return NodeRebuilt(node=node, iteration=1, blocks=4, seconds=1.2, mono=at)
+
+
+def diverged(node: int, iteration: int, block: int = 0) -> Event:
+    return ReplayDiverged(
+        node=node, iteration=iteration, block=block, reason="stdout\x1b[2J\nis not"
+    )
+
+
+def forked(at: float = 50.0) -> Event:
+    return RunForked(
+        run="r2", parent="r1", node=0, iteration=2, say="", mono=at, time=1_900_000_000.0
     )
 
 

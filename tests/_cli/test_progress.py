@@ -6,13 +6,32 @@ import io
 import re
 import sys
 import time
+from dataclasses import replace
 
 import anyio
 import pytest
 
 from rlm_runtime._cli.progress import EventLines, LiveLine, NoProgress, make_progress
-from rlm_runtime._events import HistoryTrimmed, SandboxLost, WorstCaseExceeded
-from tests._cli.events import SMALL_RUN, attempt_failed, failed, node_ended, replied
+from rlm_runtime._events import (
+    AnswerGiven,
+    HistoryTrimmed,
+    SandboxLost,
+    ToolFailed,
+    TraceRecovered,
+    TraceStalled,
+    WorstCaseExceeded,
+)
+from tests._cli.events import (
+    SMALL_RUN,
+    attempt_failed,
+    diverged,
+    failed,
+    forked,
+    node_ended,
+    rebuilt,
+    replied,
+    resumed,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -56,6 +75,16 @@ def test_lines_tell_the_events_of_note(monkeypatch: pytest.MonkeyPatch) -> None:
             node=1, call=1, model="m\x1b[2J", allowed_tokens=9000, tokens=12_000, cost=None
         ),
         node_ended(1, "max_calls", error="Cannot call: max_calls is 3"),
+        resumed(spent_seconds=3.04),
+        forked(),
+        rebuilt(3),
+        diverged(3, 2),
+        AnswerGiven(node=0, iteration=0, answer="x"),
+        AnswerGiven(node=0, iteration=0, answer="x", rejected="not a\x1b[2J\nlist"),
+        TraceStalled(error="Cannot write to trace 't': no space left\x1b[2J"),
+        TraceRecovered(seconds=3.21),
+        replace(failed(0, "given up"), cancelled=True),
+        ToolFailed(node=0, call=0, tool="t", error="given up", seconds=1, cancelled=True),
     ):
         progress.show(event)
     assert stderr.getvalue().splitlines() == [
@@ -70,6 +99,14 @@ def test_lines_tell_the_events_of_note(monkeypatch: pytest.MonkeyPatch) -> None:
         "rlm: warning: m\\x1b[2J counted 12,000 tokens where 9,000 were allowed;"
         " limits cannot hold it to less",
         "node 1 ended: max_calls: Cannot call: max_calls is 3",
+        "resumed; it had run for 3.0 s",
+        "forked from r1 at node 0, iteration 2",
+        "node 3 rebuilt (4 blocks, 1.2 s)",
+        "node 3 differs at iteration 2: stdout\\x1b[2J is not",
+        "node 0: an answer was rejected: not a\\x1b[2J list",
+        "rlm: warning: Cannot write to trace 't': no space left\\x1b[2J;"
+        " model calls wait until it can be written",
+        "rlm: the trace is written again after 3.2 s, nothing is missing",
     ]
 
 
@@ -153,3 +190,17 @@ def test_note_takes_the_place_of_the_live_line(monkeypatch: pytest.MonkeyPatch) 
     stderr = put_terminal(monkeypatch)
     LiveLine().note("fetching\x1b[2J")
     assert stderr.getvalue() == "\r\x1b[2Kfetching\\x1b[2J\n"
+
+
+async def test_live_line_of_a_resumed_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = put_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "200")
+    progress = LiveLine()
+    for event in (resumed(spent_seconds=5000.0), rebuilt(0), TraceStalled(error="full")):
+        progress.show(event)
+    with anyio.move_on_after(0.01):
+        await progress.animate()
+    told = stderr.getvalue()
+    assert "\r\x1b[2Kresumed; it had run for 5000.0 s\n" in told
+    assert "\r\x1b[2Krlm: warning: full; model calls wait until it can be written\n" in told
+    assert re.search(r"1 node running, 0 done, .*, 50\d\d\.\d s\r", told)

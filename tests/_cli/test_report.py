@@ -202,3 +202,19 @@ def test_summary_names_what_was_spent_and_the_trace() -> None:
         "4 nodes, 3 calls, 5 tokens, cost unknown, 1.2 s, trace /t/r2/trace.msgpack"
     )
     assert make_report(ended(ValueError()), None).summary().endswith(", no trace")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "more"),
+    [
+        (ended(signum=signal.SIGINT, stop_reason="interrupted"), ""),
+        (ended(ModelError("x"), stop_reason="model_error"), ""),
+        (ended(LIMIT, stop_reason="max_calls"), " --max-calls N"),
+    ],
+)
+def test_summary_of_a_run_without_an_end_says_how_to_go_on(outcome: Outcome, more: str) -> None:
+    summary = make_report(outcome, Path("/t/r1/trace.msgpack")).summary()
+    assert summary.endswith(
+        f", trace /t/r1/trace.msgpack\nrlm: hint: rlm resume /t/r1{more} goes on from here"
+    )
+    assert "resume" not in make_report(outcome, None).summary()

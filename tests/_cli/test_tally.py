@@ -7,17 +7,22 @@ from typing import Any
 
 import pytest
 
-from rlm_runtime._cli.tally import Tally, count, describe_spending
+from rlm_runtime._cli.tally import Tally, count, describe_fork, describe_spending
 from rlm_runtime._events import Event, ToolCalled
 from rlm_runtime._types import Usage
 from tests._cli.events import (
     SMALL_RUN,
     attempt_failed,
+    attempt_started,
+    diverged,
     failed,
+    forked,
     node_ended,
     node_started,
+    rebuilt,
     replied,
     requested,
+    resumed,
     run_ended,
     run_started,
 )
@@ -125,6 +130,34 @@ def test_calls_of_tools_are_told_where_there_were_any() -> None:
     assert told == "0 calls, 2 tool calls, 0 tokens, $0.0000, 1.0 s"
 
 
+def test_a_run_that_was_resumed_adds_up_over_its_sessions() -> None:
+    first = (*SMALL_RUN[:4], run_ended("interrupted"))
+    tally = tally_of(*first, resumed(at=100, spent_seconds=4.0))
+    assert (tally.stop_reason, tally.seconds, tally.resumes) == (None, 4.0, 1)
+    assert (tally.model, tally.sub_model, tally.max_cost) == ("m2", "s2", 9.0)
+    assert (tally.nodes, tally.nodes_running) == (1, 0)
+    for event in (rebuilt(0, at=101), requested(0, 1), replied(0, 1)):
+        tally.add(replace(event, mono=102.5))
+    assert (tally.nodes, tally.nodes_running, tally.seconds) == (1, 1, 6.5)
+    assert tally.usage.cost == 0.75
+    tally.add(replace(run_ended(), cost=1.0, seconds=9.0))
+    assert (tally.stop_reason, tally.usage.cost, tally.seconds) == ("answered", 1.0, 9.0)
+
+
+def test_attempts_that_a_crash_cut_off_are_counted() -> None:
+    started = [attempt_started(0, call) for call in range(4)]
+    tally = tally_of(
+        *started, replied(0, 0), attempt_failed(0, 1, 1, wait=None), failed(0, "x", call=2)
+    )
+    assert (tally.in_flight, tally.lost_attempts) == ({3}, 0)
+    tally.add(resumed())
+    assert (tally.in_flight, tally.lost_attempts) == (set(), 1)
+    tally.add(attempt_started(0, 4))
+    tally.add(run_ended())
+    tally.add(resumed())
+    assert (tally.in_flight, tally.lost_attempts, tally.resumes) == (set(), 1, 2)
+
+
 def test_recalled_replies_are_no_spending_and_are_told_apart() -> None:
     recalled = replied(0, 0, recalled="r0")
     tally = tally_of(requested(0, 0), recalled, requested(0, 1), replied(0, 1))
@@ -133,3 +166,23 @@ def test_recalled_replies_are_no_spending_and_are_told_apart() -> None:
     told = describe_spending(tally.usage, 1.0, tool_calls=1, recalled=tally.recalled.calls)
     assert told == "1 call, 1 reply recalled, 1 tool call, 1,200 tokens, $0.2500, 1.0 s"
     assert "1,200 replies recalled" in describe_spending(Usage(), 1.0, recalled=1200)
+
+
+def test_calls_that_were_given_up_are_spending() -> None:
+    given_up = replace(
+        failed(0, "x"), cancelled=True, prompt_tokens=7, completion_tokens=3, cost=0.5
+    )
+    usage = tally_of(requested(0, 0), given_up).usage
+    assert (usage.calls, usage.prompt_tokens, usage.completion_tokens) == (1, 7, 3)
+    assert usage.cost == 0.5
+
+
+def test_a_fork_begins_with_nothing_spent() -> None:
+    tally = tally_of(*SMALL_RUN[:4], ToolCalled(node=0, call=0, tool="t", arguments=""), forked())
+    assert (tally.run, tally.started, tally.query) == ("r2", 1_900_000_000.0, "How many?")
+    assert (tally.usage, tally.tool_calls, tally.seconds) == (Usage(), 0, 0.0)
+    assert (tally.nodes, tally.nodes_running) == (1, 0)
+    assert tally.fork is not None
+    assert describe_fork(tally.fork) == "r1 at node 0, iteration 2"
+    tally.add(diverged(0, 1))
+    assert tally.nodes_running == 1

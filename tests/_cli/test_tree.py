@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rlm_runtime._cli.tree import Tree
-from rlm_runtime._events import Event, SandboxLost, ToolCalled, ToolFailed, ToolReturned
+from rlm_runtime._events import (
+    AnswerGiven,
+    Event,
+    SandboxLost,
+    SubCallEnded,
+    ToolCalled,
+    ToolFailed,
+    ToolReturned,
+)
+from rlm_runtime._types import StopReason
 from tests._cli.events import (
     SMALL_RUN,
     attempt_failed,
+    code,
+    diverged,
     executed,
     failed,
     node_ended,
     node_started,
+    rebuilt,
     replied,
     requested,
+    resumed,
 )
 
 
@@ -103,6 +118,89 @@ def test_calls_of_tools_are_counted_and_the_first_of_them_shown() -> None:
         "   tool search: 1.00 s, failed: it broke",
     ]
     assert drawn[21:] == ["   more calls of tools"]
+
+
+def sub_call_ended(sub_call: int, error: str | None, reason: StopReason = "max_nodes") -> Event:
+    return SubCallEnded(
+        node=0,
+        sub_call=sub_call,
+        stop_reason=reason,
+        answer="",
+        answer_type="str",
+        error=error,
+        seconds=0.0,
+    )
+
+
+def test_a_node_that_went_another_way_shows_the_newest() -> None:
+    child = replace(node_started(2, 0, at=5), sub_call=1)
+    drawn = lines(
+        node_started(0),
+        code(0, 1, "first"),
+        node_started(1, 0),
+        node_ended(1),
+        executed(0, 1),
+        code(0, 2, "second"),
+        executed(0, 2, "ValueError: old"),
+        code(0, 3, "third"),
+        child,
+        attempt_failed(0, 9, 1, wait=1),
+        node_ended(0, "interrupted"),
+        resumed(),
+        diverged(0, 2),
+        executed(0, 2, "KeyError: new"),
+    )
+    assert [line.split(",")[0] for line in drawn] == [
+        "0 running",
+        "│  iteration 1: 5 characters of code",
+        "│  differs at iteration 2 from here on: stdout\\x1b[2J is not",
+        "│  iteration 2: 6 characters of code",
+        "└─ 1 answered",
+    ]
+    assert drawn[3].endswith("KeyError: new")
+
+
+def test_what_a_diverging_block_had_started_stays() -> None:
+    drawn = lines(
+        node_started(0), code(0, 1, "x"), node_started(1, 0), executed(0, 1), diverged(0, 1)
+    )
+    assert drawn[-1].startswith("└─ 1 running")
+
+
+def test_a_node_that_is_rebuilt_runs_again() -> None:
+    drawn = lines(
+        node_started(0, at=1), node_ended(0, "interrupted"), resumed(at=100), rebuilt(0, at=102.5)
+    )
+    # Two seconds until the end, none between the sessions, two and a half since
+    assert drawn == ["0 running, m, depth 0, 0 calls, 0 tokens, 5.5 s: q"]
+
+
+def test_failed_sub_calls_and_rejected_answers_are_shown_once() -> None:
+    drawn = lines(
+        node_started(0),
+        replace(node_started(1, 0), sub_call=1),
+        sub_call_ended(1, "the child tells it"),
+        failed(0, "no reply"),
+        sub_call_ended(2, "no reply"),
+        sub_call_ended(3, "given up", "interrupted"),
+        sub_call_ended(4, None, "answered"),
+        sub_call_ended(5, "max_nodes is 1"),
+        AnswerGiven(node=0, iteration=0, answer="x", rejected="not a\nlist"),
+        AnswerGiven(node=0, iteration=0, answer="x"),
+    )
+    assert [line.strip("│ ") for line in drawn[1:-1]] == [
+        "a model call failed: no reply",
+        "sub-call 5 failed: max_nodes is 1",
+        "an answer was rejected: not a list",
+    ]
+    many = lines(node_started(0), *(sub_call_ended(n, f"limit {n}") for n in range(300)))
+    assert (len(many), many[-1].strip()) == (22, "more sub-calls failed")
+
+
+def test_what_nobody_waited_for_is_no_failure() -> None:
+    given_up = replace(failed(0, "cancelled"), cancelled=True)
+    tool = ToolFailed(node=0, call=0, tool="t", error="cancelled", seconds=1, cancelled=True)
+    assert len(lines(node_started(0), given_up, tool)) == 1
 
 
 def test_replies_that_were_recalled_are_told_apart() -> None:

@@ -8,7 +8,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rlm_runtime._cli import cli
-from tests._cli.events import SMALL_RUN, attempt_failed
+from tests._cli.events import (
+    SMALL_RUN,
+    attempt_failed,
+    attempt_started,
+    diverged,
+    forked,
+    rebuilt,
+    resumed,
+)
 from tests.traces import growing_trace, write_trace
 
 
@@ -47,9 +55,10 @@ def test_growing_trace_is_shown(trace_dir: Path) -> None:
 
 def test_failed_attempts_are_told(trace_dir: Path) -> None:
     write_trace(trace_dir, "r3", *SMALL_RUN[:3], attempt_failed(0, 0, 1, wait=2.0))
-    first, _, last = invoke().stdout.splitlines()
+    first, _, last, hint = invoke().stdout.splitlines()
     assert first.endswith(", 1 failed attempt")
     assert last.strip() == "call 0 attempt 1 failed: 429"
+    assert hint == "rlm resume r3 goes on from here"
 
 
 def test_torn_trace_is_shown_as_far_as_it_goes(trace_dir: Path) -> None:
@@ -83,3 +92,25 @@ def test_unknown_run_is_exit_10(trace_dir: Path) -> None:
     result = invoke("r9")
     assert result.exit_code == 10
     assert result.stderr.startswith("rlm: Cannot find run 'r9': none in ")
+
+
+def test_sessions_of_a_run_are_told(trace_dir: Path) -> None:
+    lost = (attempt_started(0, 7), attempt_started(0, 8))
+    again = (resumed(), rebuilt(0), resumed(at=500), diverged(0, 0), attempt_started(0, 9))
+    write_trace(trace_dir, "r4", *SMALL_RUN[:2], *lost, *again)
+    lines = invoke("r4").stdout.splitlines()
+    assert lines[0].startswith("r1 crashed: 1 node, ")
+    assert lines[1:3] == [
+        "resumed 2 times",
+        "3 attempts at model calls were under way when it crashed",
+    ]
+    assert lines[-1] == "rlm resume r4 goes on from here"
+    with growing_trace(trace_dir, "r5", *SMALL_RUN[:2], *lost[:1]):
+        assert len(invoke("r5").stdout.splitlines()) == 2
+
+
+def test_a_fork_names_the_other_run(trace_dir: Path) -> None:
+    write_trace(trace_dir, "r6", *SMALL_RUN[:2], forked())
+    lines = invoke("r6").stdout.splitlines()
+    assert lines[0].startswith("r2 crashed: ")
+    assert lines[1] == "forked from r1 at node 0, iteration 2"
