@@ -170,33 +170,65 @@ async def test_a_trace_that_cannot_begin_is_an_error(tmp_path: Path) -> None:
             await rlm.run("q")
 
 
-FULL_DISK = """
-import resource, sys
+TROUBLE = """
+import os, resource, sys
 from pathlib import Path
 from rlm_runtime import Limits, run_sync
 from rlm_runtime.testing import ScriptedLLM
 
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+def lose_trace():
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        try:
+            target = os.readlink(f"/proc/self/fd/{fd}")
+        except OSError:
+            continue
+        if target.endswith("trace.msgpack"):
+            # Nothing can be written to it any more
+            os.dup2(os.open(target, os.O_RDONLY), fd)
+
+def observe(event):
+    kinds.append(event.kind)
+    if event.kind == "code_started" and len(sys.argv) == 2:
+        lose_trace()
+    if event.kind == "trace_stalled":
+        limit(resource.RLIM_INFINITY)
+
 kinds = []
-model = ScriptedLLM(["```repl\\nprint('x' * 400_000)\\n```", "```repl\\nFINAL(7)\\n```"])
-result = run_sync(
-    "q", model=model, trace_dir=Path(sys.argv[1]), on_event=lambda event: kinds.append(event.kind)
-)
+if len(sys.argv) == 3:
+    limit(int(sys.argv[2]))
+noise = "import random\\nprint(random.randbytes(100_000).hex())"
+model = ScriptedLLM([f"```repl\\n{noise}\\n```", "```repl\\nFINAL(7)\\n```"])
+result = run_sync("q", model=model, trace_dir=Path(sys.argv[1]), on_event=observe)
 print(result.answer, result.trace_path, *kinds)
 """
 
 
-@pytest.mark.deno
-async def test_a_trace_that_fails_in_mid_run_does_not_end_it(tmp_path: Path) -> None:
-    with anyio.fail_after(15):
-        done = await anyio.run_process([sys.executable, "-c", FULL_DISK, str(tmp_path)])
+async def in_trouble(*args: str) -> tuple[list[str], list[str]]:
+    """Run a program whose trace is in trouble; give the kinds of events told, and those traced."""
+    with anyio.fail_after(30):
+        done = await anyio.run_process([sys.executable, "-c", TROUBLE, *args])
     answer, path, *kinds = done.stdout.decode().split()
     assert answer == "7"
+    return kinds, [event.kind for event in read_trace(Path(path))]  # type: ignore[attr-defined]
+
+
+@pytest.mark.deno
+async def test_a_trace_that_fails_in_mid_run_does_not_end_it(tmp_path: Path) -> None:
+    kinds, traced = await in_trouble(str(tmp_path))
     assert kinds.count("trace_failed") == 1 and kinds[-1] == "run_ended"
-    failed = kinds.index("trace_failed")
-    assert kinds[failed - 1] == "code_executed"
-    traced = [event.kind for event in read_trace(Path(path))]  # type: ignore[attr-defined]
-    assert traced == kinds[: failed - 1]
+    assert traced == kinds[: len(traced)] and "run_ended" not in traced
+
+
+@pytest.mark.deno
+async def test_a_run_waits_for_a_disk_that_is_full_for_a_while(tmp_path: Path) -> None:
+    kinds, traced = await in_trouble(str(tmp_path), "20000")
+    stalled, recovered = kinds.index("trace_stalled"), kinds.index("trace_recovered")
+    asked = kinds.index("model_replied", stalled)
+    assert stalled < recovered < asked
+    assert traced == kinds
 
 
 @pytest.mark.deno

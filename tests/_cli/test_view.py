@@ -85,7 +85,9 @@ def test_what_is_no_trace_is_exit_10(trace_dir: Path) -> None:
     file.write_text("hello")
     result = invoke(str(file))
     assert (result.exit_code, result.stdout) == (10, "")
-    assert result.stderr == f"rlm: Cannot read trace {str(file)!r}: it does not begin like a trace\n"
+    assert (
+        result.stderr == f"rlm: Cannot read trace {str(file)!r}: it does not begin like a trace\n"
+    )
 
 
 def test_unknown_run_is_exit_10(trace_dir: Path) -> None:
