@@ -15,6 +15,7 @@ from benchmarks import (
     start_up,
     stdlib_question,
     stopping,
+    tracing,
 )
 
 for module in (
@@ -29,6 +30,7 @@ for module in (
     many_nodes,
     large_values,
     stopping,
+    tracing,
     crashes,
 ):
     module.measure()
