@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
 import anyio
 import pytest
 
-from rlm_runtime._engine.models import Models
 from rlm_runtime._engine.recall import Recall
 from rlm_runtime._engine.recorded import open_recorded
-from rlm_runtime._engine.run import Run
 from rlm_runtime._errors import (
-    ConfigError,
     LimitExceededError,
     ModelError,
-    ModelRecallError,
     ModelUnavailableError,
 )
 from rlm_runtime._events import (
@@ -27,18 +22,15 @@ from rlm_runtime._events import (
     ModelFailed,
     ModelReplied,
     ModelRequested,
-    NodeEnded,
     RunEnded,
 )
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.retry import RetryPolicy
-from rlm_runtime._llm.scripted import ScriptedLLM, ScriptedReply, ask
-from rlm_runtime._prompts import Prompts
-from rlm_runtime._trace.recorder import Recorder
+from rlm_runtime._llm.scripted import ScriptedReply, ask
 from rlm_runtime._types import Message, Usage
-from tests._engine.fakes import FakeSandboxes, Played, asked, play, repl, script
+from tests._engine.fakes import asked, play, repl, script
 from tests._engine.metered import MeteredLLM
-from tests.traces import write_trace
+from tests._engine.recalls import keep, recalling
 
 pytestmark = pytest.mark.anyio
 
@@ -52,16 +44,6 @@ REPLIES = {
     "leaf": ["3"],
 }
 ANSWER = [2, "3"]
-
-
-@asynccontextmanager
-async def recalling(*paths: Path, only: bool = False) -> AsyncIterator[Recall]:
-    async with open_recorded(paths) as recorded:
-        yield Recall(recorded, only=only)
-
-
-def keep(tmp_path: Path, played: Played, run: str = "first") -> Path:
-    return write_trace(tmp_path, run, *played.events)
 
 
 async def record(tmp_path: Path, replies: dict[str, list[str]] = REPLIES) -> Path:
@@ -260,26 +242,6 @@ async def test_tokens_and_cost_on_record_count_too(tmp_path: Path, limits: Limit
     assert second.run.ledger.recalled == first.run.ledger.usage
 
 
-async def test_a_cost_on_record_needs_no_price(tmp_path: Path) -> None:
-    policy = script({"root": [repl("print(1)"), repl("await FINAL(2)")]})
-    first = await play(MeteredLLM(policy))
-    async with recalling(keep(tmp_path, first), only=True) as recall:
-        limits = Limits(max_cost=0.01)
-        second = await play(MeteredLLM(policy, price=None), limits=limits, recall=recall)
-    assert (second.answer, second.run.ledger.recalled) == (2, first.run.ledger.usage)
-
-
-async def test_a_cost_that_nobody_knows_cannot_be_kept_to(tmp_path: Path) -> None:
-    model = MeteredLLM(script({"root": [repl("await FINAL(1)")]}), price=None)
-    path = keep(tmp_path, await play(model))
-    async with recalling(path, only=True) as recall:
-        played = await play(model, limits=Limits(max_cost=1), recall=recall)
-    assert isinstance(played.error, ConfigError)
-    assert "what a recorded reply of 'metered' cost is not known" in str(played.error)
-    async with recalling(path, only=True) as recall:
-        assert (await play(model, recall=recall)).answer == 1
-
-
 async def test_what_is_on_record_waits_for_no_slot(tmp_path: Path) -> None:
     recorded = script({"root": [repl("await FINAL(await llm_query('leaf'))")], "leaf": ["3"]})
     path = keep(tmp_path, await play(recorded, limits=Limits(max_depth=1)))
@@ -316,90 +278,3 @@ async def test_a_miss_that_was_given_up_in_the_queue_is_told_once(tmp_path: Path
     assert played.answer == 1
     failed = played.of(ModelFailed)
     assert sorted(one.call for one in failed) == [1, 2] and all(one.cancelled for one in failed)
-
-
-def without_reply(events: Sequence[Event], text: str) -> list[Event]:
-    return [one for one in events if not (isinstance(one, ModelReplied) and one.text == text)]
-
-
-BRAVE = """
-try:
-    answer = await llm_query("leaf", recursive=False)
-except Exception:
-    answer = "nothing"
-await FINAL(answer)
-"""
-
-
-async def test_recall_only_ends_the_run_at_a_miss_whatever_its_code_does(tmp_path: Path) -> None:
-    first = await play({"root": [repl(BRAVE)], "leaf": ["4"]})
-    path = write_trace(tmp_path, "first", *without_reply(first.events, "4"))
-    async with recalling(path, only=True) as recall:
-        played = await play({}, recall=recall)
-    assert isinstance(played.error, ModelRecallError)
-    assert str(played.error) == (
-        "Cannot recall a completion for node 0 by 'scripted/root', and recall_only is set:"
-        " a completion for node 0 of run 'first' is the same, but was never answered"
-    )
-    assert played.requests == []
-    assert [one.stop_reason for one in played.of(NodeEnded)] == ["model_error"]
-    assert played.of(RunEnded)[0].stop_reason == "model_error"
-    # It was not sent, so it counts as no call
-    ledger = played.run.ledger
-    assert (ledger.usage.calls, ledger.recalled.calls, len(played.of(ModelFailed))) == (0, 1, 1)
-
-
-class SlowRecorder(Recorder):
-    """Keeps the answer only when a call has failed."""
-
-    def __init__(self) -> None:
-        super().__init__(None, None)
-        self.failed = anyio.Event()
-
-    def record(self, event: Event) -> None:
-        if isinstance(event, ModelFailed):
-            self.failed.set()
-
-    async def keep(self, value: object) -> str:
-        if value == "the answer":
-            await self.failed.wait()
-        return ""
-
-
-async def test_a_miss_after_the_answer_changes_nothing(tmp_path: Path) -> None:
-    code = "late = llm_query('late', recursive=False)\nawait FINAL('the answer')"
-    first = await play({"root": [repl(code)], "late": ["4"]})
-    path = write_trace(tmp_path, "first", *without_reply(first.events, "4"))
-    model = ScriptedLLM([], name="root")
-    async with recalling(path, only=True) as recall:
-        run = Run(
-            models=Models(root=model, subs=[model], aliases={}),
-            limits=Limits(),
-            prompts=Prompts.load(),
-            open_sandbox=FakeSandboxes(),
-            recording=SlowRecorder(),
-            recall=recall,
-        )
-        with anyio.fail_after(10):
-            answer = await run.answer("root", "the context", run="run", version="1")
-    assert answer == "the answer"
-
-
-async def test_what_is_asked_more_often_than_it_is_on_record_is_a_miss(tmp_path: Path) -> None:
-    code = "[await llm_query('leaf', recursive=False) for _ in range(2)]"
-    first = await play({"root": [repl(code)], "leaf": ["4"]}, limits=Limits(max_iterations=1))
-    path = write_trace(
-        tmp_path, "first", *(one for one in first.events if getattr(one, "call", 0) != 2)
-    )
-    async with recalling(path, only=True) as recall:
-        played = await play({}, limits=Limits(max_iterations=1), recall=recall)
-    assert str(played.error).endswith("it is on record once, and asked once more")
-
-
-async def test_a_miss_is_asked_of_the_model_where_that_is_allowed(tmp_path: Path) -> None:
-    first = await play({"root": [repl(BRAVE)], "leaf": ["4"]})
-    path = write_trace(tmp_path, "first", *without_reply(first.events, "4"))
-    async with recalling(path) as recall:
-        played = await play({"leaf": ["5"]}, recall=recall)
-    assert (played.answer, len(played.requests)) == ("5", 1)
-    assert calls_of(played.events) == [1]
