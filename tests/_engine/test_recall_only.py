@@ -98,7 +98,8 @@ class SlowRecall(Recall):
     async def missing(self, request: Request) -> ModelRecallError:
         with anyio.CancelScope(shield=True):
             await self.ended.wait()
-            return await super().missing(request)
+            error = await super().missing(request)
+        return error
 
 
 class SlowRecorder(Recorder):
