@@ -27,13 +27,15 @@ test: $(VENV)/installed-dev ## Run the tests, without the slow and the live ones
 test-all: $(VENV)/installed-dev ## Run all tests but the live ones
 	$(BIN)/python -m pytest -m "not live"
 
-check: $(VENV)/installed-dev ## Check format, lint, types and imports, in both languages
+check: $(VENV)/installed-dev ## Check format, lint, types and imports, in all languages
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cd deno_sandbox
 	../$(BIN)/deno task ok
+	cd ../rlm_runtime/_export/page
+	../../../$(BIN)/deno task ok
 
 bench: $(VENV)/installed-dev ## Run the benchmarks
 	$(BIN)/python -m benchmarks

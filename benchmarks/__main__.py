@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks import (
     completions,
     crashes,
+    export_html,
     fan_out,
     large_values,
     limits,
@@ -32,5 +33,6 @@ for module in (
     stopping,
     tracing,
     crashes,
+    export_html,
 ):
     module.measure()

@@ -167,7 +167,7 @@ class Run:
     query: int = 0
     model: str = ""
     sub_model: str = ""
-    started: float = 0.0
+    started: int = 0
     """Seconds since the epoch."""
     seconds: float = 0.0
     status: str = ""
@@ -189,7 +189,7 @@ def as_json(value: object) -> object:
     match value:
         case float():
             # JSON has neither nan nor inf, and microseconds tell nobody anything
-            return round(value, 6) if math.isfinite(value) else None
+            return float(f"{value:.6g}") if math.isfinite(value) else None
         case list() | tuple():
             return [as_json(item) for item in value]
         case dict():

@@ -75,7 +75,7 @@ class RunPage:
 
     def _start(self, event: RunStarted) -> None:
         run = self._record
-        run.id, run.version, run.started = event.run, event.version, event.time
+        run.id, run.version, run.started = event.run, event.version, _whole_seconds(event.time)
         run.query = self._texts.add(self._whole(event.query_ref, event.query))
         run.model, run.sub_model, run.limits = event.model, event.sub_model, event.limits
 
@@ -94,3 +94,8 @@ class RunPage:
             "cost": event.cost,
             "seconds": event.seconds,
         }
+
+
+def _whole_seconds(time: float) -> int:
+    """Give a time that a browser can have a date of; 0 where there is none."""
+    return int(time) if 0 < time < 2**40 else 0

@@ -7,7 +7,7 @@
 import { badge, link, showBlock } from "./blocks.js";
 import { addCall, nothing } from "./data.js";
 import { el } from "./dom.js";
-import { folded, piece } from "./pieces.js";
+import { folded, piece, SHOWN_ABOVE } from "./pieces.js";
 import { blocksOf, messagesOf } from "./places.js";
 import { partsOfReply } from "./reply.js";
 import { line } from "./texts.js";
@@ -96,7 +96,7 @@ function showCompletion(story, item, made) {
 function showNode(story, item, made) {
   const node = item.node;
   if (!node) return;
-  made.append(label("Query"), piece("query", story.text(node.query), "prose"));
+  made.append(label("Query"), piece("query", story.text(node.query), "prose", SHOWN_ABOVE));
   const context = line(story.text(node.context), 400);
   if (context) made.append(el("p", { class: "meta" }, `Context: ${context}`));
   const expected = line(story.text(node.expected), 400);
@@ -104,7 +104,10 @@ function showNode(story, item, made) {
   if (node.answer) {
     const type = node.type ? ` · ${line(node.type, 40)}` : "";
     const name = node.stop === "answered" ? "Answer" : "Partial answer";
-    made.append(label(`${name}${type}`), piece("answer", story.text(node.answer), "output"));
+    made.append(
+      label(`${name}${type}`),
+      piece("answer", story.text(node.answer), "output", SHOWN_ABOVE),
+    );
   }
   if (node.error) made.append(label("✕ error"), piece("error", story.text(node.error), "error"));
   const steps = (node.steps ?? []).map((step, s) => ({

@@ -5,8 +5,9 @@ import { tokens } from "./python.js";
 import { shown } from "./texts.js";
 import { count, whole } from "./words.js";
 
-/** So many characters of a text are shown before somebody asks for more. */
-export const SHOWN = 3000;
+const SHOWN = 3000;
+/** For texts that stand before what is read most. */
+export const SHOWN_ABOVE = 700;
 
 /** @type {WeakMap<Element, () => void>} */
 const unfolds = new WeakMap();
@@ -17,18 +18,19 @@ const unfolds = new WeakMap();
  * @param {string} place Its name among the texts of the item.
  * @param {string} text
  * @param {"prose" | "code" | "output" | "error"} kind
+ * @param {number} [most] So many characters are shown before somebody asks for more.
  * @returns {HTMLElement}
  */
-export function piece(place, text, kind) {
+export function piece(place, text, kind, most = SHOWN) {
   const pre = el(kind === "prose" ? "div" : "pre", { class: `text ${kind}` });
   const made = el("div", { class: "piece", "data-place": place }, pre);
   const fill = (/** @type {string} */ part) =>
     pre.replaceChildren(kind === "code" ? lines(part) : shown(part));
-  if (text.length <= SHOWN * 1.2) {
+  if (text.length <= most * 1.2) {
     fill(text);
     return made;
   }
-  const cut = Math.max(text.lastIndexOf("\n", SHOWN), SHOWN * 0.8);
+  const cut = Math.max(text.lastIndexOf("\n", most), most * 0.8);
   fill(text.slice(0, cut));
   const unfold = () => {
     fill(text);
