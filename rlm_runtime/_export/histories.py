@@ -42,7 +42,7 @@ class History:
         added = [{"role": one.get("role", ""), "content": one.get("content", "")} for one in new]
         if not added:
             return
-        if self._shortened:
+        if self._shortened or self.trimmed and added[0]["role"] == "system":
             # The whole history anew, as long as before and what came since
             self._shortened = False
             known = len(self._messages)

@@ -18,6 +18,7 @@ from rlm_runtime._events import (
     NodeStarted,
     ReplayDiverged,
     RunForked,
+    RunResumed,
     RunStarted,
     SubCallEnded,
     SubCallStarted,
@@ -35,6 +36,8 @@ class Trajectory:
     """Of the node; None for a completion."""
     parent: int | None
     sub_call: int | None
+    number_in_run: int
+    """How many began before it."""
     depth: int
     model: str
     history: History = field(default_factory=History)
@@ -75,6 +78,8 @@ class Trajectories:
         self._nodes: dict[int, Trajectory] = {}
         self._sub_calls: dict[int, Trajectory] = {}
         self._calls: dict[int, Trajectory] = {}
+        self._resumed = 0
+        """How many had begun when the run was resumed, the last time."""
 
     def __iter__(self) -> Iterator[Trajectory]:
         """Give those that count, in the order in which they began."""
@@ -85,6 +90,8 @@ class Trajectories:
         match event:
             case RunStarted() | RunForked():
                 self.run = event.run
+            case RunResumed():
+                self._resumed = len(self._all)
             case SubCallStarted() if event.sub_call not in self._sub_calls:
                 self._sub_calls[event.sub_call] = self._begin("completion", event.node, event)
             case SubCallEnded() if one := self._sub_calls.get(event.sub_call):
@@ -98,7 +105,7 @@ class Trajectories:
                 self._answer(event)
             case HistoryTrimmed() | CodeExecuted() | ReplayDiverged() | NodeEnded():
                 if node := self._nodes.get(event.node):
-                    _update(node, event)
+                    self._update(node, event)
 
     def _start_node(self, event: NodeStarted) -> None:
         one = None if event.sub_call is None else self._sub_calls.get(event.sub_call)
@@ -121,6 +128,7 @@ class Trajectories:
             number=None,
             parent=parent,
             sub_call=event.sub_call,
+            number_in_run=len(self._all),
             depth=0 if above is None else above.depth + 1,
             model="",
         )
@@ -156,22 +164,26 @@ class Trajectories:
                 return
         one.usage += _usage(event)
 
+    def _update(
+        self, node: Trajectory, event: HistoryTrimmed | CodeExecuted | ReplayDiverged | NodeEnded
+    ) -> None:
+        match event:
+            case HistoryTrimmed():
+                node.history.trim()
+            case NodeEnded():
+                node.ended = event
+            case CodeExecuted():
+                node.history.ran(event.iteration, event.block)
+                node.begun[event.iteration, event.block] = len(node.children)
+            case ReplayDiverged():
+                self._diverge(node, event)
 
-def _update(
-    node: Trajectory, event: HistoryTrimmed | CodeExecuted | ReplayDiverged | NodeEnded
-) -> None:
-    match event:
-        case HistoryTrimmed():
-            node.history.trim()
-        case NodeEnded():
-            node.ended = event
-        case CodeExecuted():
-            node.history.ran(event.iteration, event.block)
-            node.begun[event.iteration, event.block] = len(node.children)
-        case ReplayDiverged():
-            if node.history.diverged(event.iteration, event.block):
-                _discount(node.children[node.begun[event.iteration, event.block] :])
-            node.ended = None
+    def _diverge(self, node: Trajectory, event: ReplayDiverged) -> None:
+        """Forget what a node did after a block, but for what came of running it again."""
+        node.ended = None
+        if node.history.diverged(event.iteration, event.block):
+            begun = node.begun[event.iteration, event.block]
+            _discount([one for one in node.children[begun:] if one.number_in_run < self._resumed])
 
 
 def _discount(trajectories: list[Trajectory]) -> None:

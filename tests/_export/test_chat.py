@@ -213,6 +213,8 @@ def test_after_a_resume_that_went_another_way_only_what_counts_is_there(tmp_path
         executed(0, 2),
         node_ended(0),
         resumed(),
+        sub_call(4, 1),
+        *child(4, 7),
         ReplayDiverged(node=0, iteration=1, block=0, reason="time"),
         executed(0, 1),
         newer,
@@ -221,10 +223,21 @@ def test_after_a_resume_that_went_another_way_only_what_counts_is_there(tmp_path
         *child(3, 6),
         node_ended(0),
     )
-    root, only = chats(trace_of(tmp_path, events))
+    root, again, only = chats(trace_of(tmp_path, events))
     assert [one["content"] for one in root["messages"]] == ["s", "q", "one", "new", "anew"]
-    assert only["node"] == 3
-    assert root["usage"]["subtree"]["calls"] == 4, "what counts no more was spent by the node"
+    assert (again["node"], only["node"]) == (4, 3), "the code that was run again asked for these"
+    assert root["usage"]["subtree"]["calls"] == 5, "what counts no more was spent by the node"
+
+
+def test_a_trimmed_history_stays_whole_where_a_resume_sends_all_of_it(tmp_path: Path) -> None:
+    trimmed = HistoryTrimmed(node=0, iteration=2, messages=1, characters=1, exceeded=False)
+    short = [*BEGIN, said("assistant", "…"), said("user", "seen 1")]
+    later = [*short, said("assistant", "two"), said("user", "seen 2")]
+    second, third = requested(*short, iteration=2, call=1), requested(*later, iteration=3, call=2)
+    trace = (*STARTED, second, replied("two", 1), trimmed, third, resumed(), third)
+    (line,) = chats(trace_of(tmp_path, trace))
+    assert [one["content"] for one in line["messages"][-2:]] == ["two", "seen 2"]
+    assert len(line["messages"]) == 6
 
 
 def test_a_resume_gives_each_node_once(tmp_path: Path) -> None:
