@@ -14,12 +14,18 @@ from rlm_runtime._errors import ConfigError, RLMError, TraceError
 from rlm_runtime._events import Event, RunForked
 from rlm_runtime._export.otel import endpoint, export_trace, wants_content
 from rlm_runtime._trace.reader import open_trace
-from tests._cli.events import SMALL_RUN, code, run_ended, run_started
+from tests._cli.events import SMALL_RUN, code, executed, run_ended, run_started
 from tests._export.played import damage, play_all, trace_of
 from tests.otlp_receiver import Receiver, open_receiver
 from tests.traces import growing_trace
 
 pytestmark = pytest.mark.anyio
+
+MANY: tuple[Event, ...] = (
+    *SMALL_RUN[:2],
+    *(event for at in range(120) for event in (code(0, at, "x"), executed(0, at))),
+    *SMALL_RUN[12:],
+)
 
 
 @pytest.fixture
@@ -82,9 +88,15 @@ def test_another_run_has_other_ids(tmp_path: Path, receiver: Receiver) -> None:
 
 
 def test_many_spans_are_sent_in_several_requests(tmp_path: Path, receiver: Receiver) -> None:
-    many = [event for at in range(120) for event in (code(0, at, "x"), SMALL_RUN[11])]
-    assert export(trace_of(tmp_path, [*SMALL_RUN[:2], *many, *SMALL_RUN[12:]])) == 122
+    assert export(trace_of(tmp_path, MANY)) == 122
     assert (receiver.requests, len(receiver.spans)) == (2, 122)
+
+
+def test_after_a_refusal_nothing_more_is_sent(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.statuses = [413]
+    with pytest.raises(RLMError, match="413"):
+        export(trace_of(tmp_path, MANY))
+    assert receiver.requests == 1
 
 
 def test_a_collector_that_is_busy_is_asked_again(tmp_path: Path, receiver: Receiver) -> None:

@@ -190,6 +190,12 @@ def test_long_content_is_cut_the_newest_messages_last() -> None:
     assert written[0]["parts"][0]["content"].endswith("… (28,000 characters more)")
 
 
+def test_a_span_tells_of_no_more_than_some_events() -> None:
+    attempts = [attempt_failed(0, 0, number, wait=1) for number in range(1000)]
+    (call, *_) = spans_of([run_started(), node_started(0), requested(0, 0), *attempts])
+    assert len(call.events) == 100
+
+
 def test_attempts_and_failures_of_a_call_are_told() -> None:
     begin = [run_started(), node_started(0), requested(0, 0), attempt_failed(0, 0, 1, wait=1)]
     (answered, *_) = spans_of([*begin, replied(0, 0, attempts=2)])
