@@ -14,7 +14,7 @@ _COMMANDS = {
     "doctor": "Look at all that a run needs, and say what to do about the rest.",
     "export": "Write a run in another form.",
     "run": "Answer a question about a context of any size.",
-    "runs": "List the runs, newest first.",
+    "runs": "List the runs, newest first; delete what nobody needs.",
     "view": "Show a run as a tree of its nodes.",
 }
 """The first line of each command's help, so that the list of them imports none."""

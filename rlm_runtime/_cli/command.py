@@ -10,8 +10,8 @@ from rlm_runtime._cli.status import describe_error, exit_status
 from rlm_runtime._cli.stderr import tell
 
 
-class Command(click.Command):
-    """A command with `--debug`, whose errors become one line and an exit status."""
+class _Telling(click.Command):
+    """What all commands have: `--debug`, and errors that become one line and an exit status."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # click's own, passed on as they are
         super().__init__(*args, **kwargs)
@@ -37,10 +37,19 @@ class Command(click.Command):
             ctx.exit(exit_status(error))
 
 
+class Command(_Telling):
+    """A command with `--debug`, whose errors become one line and an exit status."""
+
+
+class Group(_Telling, click.Group):
+    """The same for a command that has commands of its own."""
+
+
 def is_debugging(ctx: click.Context) -> bool:
     """Tell whether the user asked for tracebacks."""
     return bool(ctx.meta.get(__name__))
 
 
 def _remember(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-    ctx.meta[__name__] = value
+    # It is given to a group, or to the command in it
+    ctx.meta[__name__] = value or is_debugging(ctx)

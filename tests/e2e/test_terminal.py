@@ -25,7 +25,7 @@ OURS = "\r\x1b[2K"
 """What the live line draws itself with."""
 
 
-def on_terminal(tmp_path: Path, *args: str) -> tuple[int, str]:
+def on_terminal(tmp_path: Path, *args: str, reply: str = "") -> tuple[int, str]:
     """Run a command with all its streams on a terminal; give its status and what came there."""
     ours, theirs = pty.openpty()
     variables = {**environment(tmp_path), "TERM": "xterm", "COLUMNS": "100"}
@@ -38,6 +38,7 @@ def on_terminal(tmp_path: Path, *args: str) -> tuple[int, str]:
         env=variables,
     ) as process:
         os.close(theirs)
+        os.write(ours, reply.encode())
         said = _read_all(ours)
     os.close(ours)
     # The terminal itself writes CR LF for LF
@@ -141,3 +142,13 @@ def test_what_others_write_to_stderr_is_not_obeyed(tmp_path: Path) -> None:
     _, said = on_terminal(tmp_path, "run", "-p", "q", "-m", "scripted/no", "--tools", "noisy:tool")
     assert said.count("pwned") >= 4
     assert not OBEYED.search(said)
+
+
+@pytest.mark.parametrize(("reply", "is_gone"), [("y\n", True), ("\n", False), ("\x04", False)])
+def test_a_terminal_is_asked_before_runs_are_deleted(
+    tmp_path: Path, reply: str, is_gone: bool
+) -> None:
+    path = write_trace(tmp_path / "traces", "r1", run_ended())
+    status, said = on_terminal(tmp_path, "runs", "delete", "r1", "--debug", reply=reply)
+    assert "Delete 1 run, " in said
+    assert (status == 0, path.exists()) == (is_gone, not is_gone)
