@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -41,6 +42,7 @@ from rlm_runtime._sandbox.packages import prepare_packages
 from rlm_runtime._sandbox.pool import Pool, open_pool
 from rlm_runtime._sandbox.walls import find_walls
 from rlm_runtime._sandbox.wheels import parse_requirements
+from rlm_runtime._settings import describe_settings
 from rlm_runtime._tools.opening import ChildTools, Given, open_tools
 from rlm_runtime._trace.finding import find_trace
 
@@ -121,6 +123,7 @@ class RLM:
         self._environment = read_environment()
         self._api_key = api_key or self._environment.api_key
         self._limits = Limits() if limits is None else limits
+        self._own_limits = limits
         self._given_tools = tools
         self._child_tools = child_tools
         self._mode = mode
@@ -196,6 +199,7 @@ class RLM:
                 gate=Gate(),
                 recorded=recorded,
                 recall_only=self._recall_only,
+                settings=self._describe_settings(tools),
             )
             self._stack = stack.pop_all()
         return self
@@ -237,23 +241,74 @@ class RLM:
             TraceError: The trace cannot be written.
             RLMError: The block of this RLM ended before the run did.
         """
-        if self._runner is None:
-            raise ConfigError("Cannot run: open the RLM with `async with` first")
+        runner = self._opened()
         if not isinstance(query, str):
             raise InputError(f"Cannot run: the query is of type {type(query).__name__!r}, not str")
         if not query.strip():
             raise InputError("Cannot run: the query is empty")
         given = query if context is _Absent.CONTEXT else context
         answer_type = None if output_type is None else answer_type_of(output_type)
+        return await self._within_block(partial(runner.run, query, given, answer_type))
+
+    async def resume(
+        self, run: str | Path, *, output_type: object = None, limits: Limits | None = None
+    ) -> RunResult:
+        """Go on with a run that was stopped, interrupted or killed; nothing is paid twice.
+
+        What its nodes had done is done again from its trace, without a model; then they go on. A
+        run that was answered gives its answer at once.
+
+        Args:
+            run: Its id or the beginning of that, its trace file, or the folder of one.
+            output_type: What the answer must be, as for `run`; None for what was asked for before.
+            limits: What the run may spend, with all that it has spent before; None for the limits
+                that this RLM was given, or else those that the run had.
+
+        Raises:
+            ConfigError: Tools that the run has used are missing, or its cost so far is unknown.
+            InputError: There is no such run, or its answer is not what is asked for now.
+            TraceError: Its trace cannot be read or written, or it is still going on.
+            RLMError: As `run` does.
+        """
+        runner = self._opened()
+        answer_type = None if output_type is None else answer_type_of(output_type)
+        folder = self._trace_dir or default_trace_dir()
+        path = await anyio.to_thread.run_sync(find_trace, os.fspath(run), folder)
+        chosen = limits or self._own_limits
+        return await self._within_block(partial(runner.resume, path, answer_type, chosen))
+
+    def _opened(self) -> Runner:
+        if self._runner is None:
+            raise ConfigError("Cannot run: open the RLM with `async with` first")
+        return self._runner
+
+    async def _within_block(self, work: Callable[[], Awaitable[RunResult]]) -> RunResult:
+        """Do the work of a run; it ends with the block of this RLM."""
         scope, ended = anyio.CancelScope(), anyio.Event()
         self._runs[scope] = ended
         try:
             with scope:
-                return await self._runner.run(query, given, answer_type)
+                return await work()
         finally:
             del self._runs[scope]
             ended.set()
         raise RLMError("Stopped without an answer: the block of this RLM has ended")
+
+    def _describe_settings(self, tools: Tools) -> str:
+        of_children = list(tools.children)
+        return describe_settings(
+            model=self._model,
+            sub_models=() if self._sub_models == (self._model,) else self._sub_models,
+            aliases=self._aliases,
+            base_url=self._base_url,
+            mode=self._mode,
+            direct_below_chars=self._direct_below_chars,
+            packages=self._packages,
+            spare_sandboxes=self._spare_sandboxes,
+            prompts=self._prompts_dir,
+            tools=list(tools.root),
+            child_tools=self._child_tools if isinstance(self._child_tools, str) else of_children,
+        )
 
     async def _open_recorded(self, stack: AsyncExitStack) -> RecordedReplies | None:
         """Read what the runs to recall from have on record."""

@@ -6,32 +6,46 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import anyio.to_thread
 
 from rlm_runtime._answer_types.base import AnswerType
 from rlm_runtime._engine.contexts import memory_for
 from rlm_runtime._engine.direct import most_prompt_chars
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.models import Models
+from rlm_runtime._engine.past import RunPast
 from rlm_runtime._engine.recall import Recall
 from rlm_runtime._engine.recorded import RecordedReplies
+from rlm_runtime._engine.replay import ReadValue
 from rlm_runtime._engine.run import Run
 from rlm_runtime._engine.seeds import SEED_BITS
 from rlm_runtime._engine.tools import Tools
-from rlm_runtime._errors import RLMError
+from rlm_runtime._errors import ConfigError, RLMError
 from rlm_runtime._events import Event
 from rlm_runtime._export.live import listen
 from rlm_runtime._limits import Limits
+from rlm_runtime._llm.prices import check_priced
 from rlm_runtime._modes import AskedMode, Mode, ModeChoice, choose_mode
 from rlm_runtime._prompts import Prompts
+from rlm_runtime._resuming import (
+    Recorded,
+    Values,
+    check_tools,
+    open_values,
+    read_answer,
+    read_given,
+    read_recorded,
+)
 from rlm_runtime._sandbox.base import OpenSandbox
 from rlm_runtime._sandbox.pool import Pool
 from rlm_runtime._trace.places import new_run_id
 from rlm_runtime._trace.recorder import Recorder
-from rlm_runtime._trace.writer import TraceWriter, open_trace_writer
+from rlm_runtime._trace.writer import TraceWriter, open_trace_writer, reopen_trace_writer
 from rlm_runtime._types import StopReason, Usage
 
 
@@ -56,6 +70,18 @@ class RunResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """What one run is to answer, and how."""
+
+    run: str
+    query: str
+    context: object
+    answer_type: AnswerType | None
+    seed: int
+    mode: ModeChoice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
     """What the runs of an RLM have in common."""
 
@@ -74,6 +100,8 @@ class Runner:
     recorded: RecordedReplies | None = None
     """What other runs have on record."""
     recall_only: bool = False
+    settings: str = ""
+    """What else the runs are set to, as their traces tell it."""
 
     async def run(self, query: str, context: object, answer_type: AnswerType | None) -> RunResult:
         """Answer a query.
@@ -81,49 +109,150 @@ class Runner:
         Raises:
             RLMError: There is no answer; `usage` and `trace_path` are set.
         """
-        started = time.monotonic()
-        mode = self.choose_mode(query, context)
-        run_id = new_run_id()
-        recall = None
-        if self.recorded is not None:
-            recall = Recall(self.recorded, only=self.recall_only)
+        run_id, recall = new_run_id(), self._recall()
+        task = _Task(
+            run=run_id,
+            query=query,
+            context=context,
+            answer_type=answer_type,
+            seed=_choose_seed(recall),
+            mode=self.choose_mode(query, context),
+        )
         async with self._open_trace(run_id) as trace:
-            with self._sandboxes(mode) as open_sandbox:
-                run = Run(
-                    models=self.models,
-                    limits=self.limits,
-                    prompts=self.prompts,
-                    open_sandbox=open_sandbox,
-                    recording=Recorder(trace, listen(self.on_event, run_id)),
-                    gate=self.gate,
-                    recall=recall,
-                    tools=self.tools,
-                    mode=mode,
+            recorder = Recorder(trace, listen(self.on_event, run_id))
+            path = None if trace is None else trace.path
+            return await self._answer(task, recorder, path, recall)
+
+    async def resume(
+        self, path: Path, answer_type: AnswerType | None, limits: Limits | None
+    ) -> RunResult:
+        """Go on with the run of a trace; what is in its record is neither asked nor paid again.
+
+        Args:
+            path: The trace. What is new is added to it.
+            answer_type: What the answer must be; None for what it had to be before.
+            limits: What all sessions of the run together may spend; None for what they were.
+
+        Raises:
+            RLMError: There is no answer; `usage` and `trace_path` are set.
+        """
+        recorded = await read_recorded(path, answer_type)
+        if recorded.is_answered:
+            return await self._repeat(recorded)
+        async with reopen_trace_writer(path) as trace, open_values(path) as values:
+            # Nobody else writes now, but somebody may have since it was read
+            recorded = await read_recorded(path, answer_type)
+            runner = replace(self, limits=limits or recorded.limits)
+            runner.check_can_resume(recorded.past)
+            recall, past = self._recall(), recorded.past
+            on_event = await anyio.to_thread.run_sync(
+                listen, self.on_event, past.run, values.events()
+            )
+            recorder = Recorder(trace, on_event, first_seq=past.next_seq)
+            task = await _task_of(recorded, values)
+            try:
+                return await runner._answer(task, recorder, path, recall, past, values.read)
+            except RLMError as exc:
+                exc.trace_path = path
+                raise
+
+    def check_can_resume(self, past: RunPast) -> None:
+        """See that what the run had is here, too.
+
+        Raises:
+            ConfigError: Something is missing.
+        """
+        check_tools(past, {*self.tools.root, *self.tools.children})
+        if self.limits.max_cost is not None and not self.recall_only:
+            check_priced([self.models.root, *self.models.subs, *self.models.aliases.values()])
+        if self.pool is None and past.mode != "direct":
+            raise ConfigError("Cannot resume this run with mode='direct': its nodes have a REPL")
+
+    async def _repeat(self, recorded: Recorded) -> RunResult:
+        """Give the answer that is in the record; nothing is written, and no model is asked."""
+        past, ended = recorded.past, recorded.past.ended
+        assert ended is not None, "it is answered"
+        async with open_values(recorded.path) as values:
+            if past.mode == "direct" and recorded.answer_type is not None:
+                # The record has the reply, from which the answer is read
+                task = await _task_of(recorded, values)
+                runner = replace(self, limits=recorded.limits)
+                quiet = Recorder(None, None)
+                return await runner._answer(task, quiet, recorded.path, None, past, values.read)
+            answer = await read_answer(recorded, values)
+        usage = Usage(
+            calls=ended.calls,
+            prompt_tokens=ended.prompt_tokens,
+            cached_tokens=ended.cached_tokens,
+            completion_tokens=ended.completion_tokens,
+            reasoning_tokens=ended.reasoning_tokens,
+            cost=ended.cost,
+        )
+        return RunResult(
+            answer=answer,
+            stop_reason="answered",
+            usage=usage,
+            mode=past.mode,
+            run_id=past.run,
+            trace_path=recorded.path,
+            seconds=ended.seconds,
+            nodes=ended.nodes,
+        )
+
+    async def _answer(
+        self,
+        task: _Task,
+        recorder: Recorder,
+        path: Path | None,
+        recall: Recall | None,
+        past: RunPast | None = None,
+        read_value: ReadValue | None = None,
+    ) -> RunResult:
+        started = time.monotonic()
+        with self._sandboxes(task.mode) as open_sandbox:
+            run = Run(
+                models=self.models,
+                limits=self.limits,
+                prompts=self.prompts,
+                open_sandbox=open_sandbox,
+                recording=recorder,
+                gate=self.gate,
+                recall=recall,
+                tools=self.tools,
+                mode=task.mode,
+                past=past,
+                read_value=read_value,
+            )
+            try:
+                answer = await run.answer(
+                    task.query,
+                    task.context,
+                    run=task.run,
+                    version=version("rlm-pyodide"),
+                    answer_type=task.answer_type,
+                    settings=self.settings,
+                    seed=task.seed,
                 )
-                path = None if trace is None else trace.path
-                try:
-                    answer = await run.answer(
-                        query,
-                        context,
-                        run=run_id,
-                        version=version("rlm-pyodide"),
-                        answer_type=answer_type,
-                        seed=_choose_seed(recall),
-                    )
-                except RLMError as exc:
-                    exc.trace_path = path
-                    raise
+            except RLMError as exc:
+                exc.trace_path = path
+                raise
+        before = 0.0 if past is None else past.seconds
         return RunResult(
             answer=answer,
             stop_reason="answered",
             usage=run.ledger.usage,
             recalled=run.ledger.recalled,
-            mode=mode.mode,
-            run_id=run_id,
+            mode=task.mode.mode,
+            run_id=task.run,
             trace_path=path,
-            seconds=time.monotonic() - started,
+            seconds=before + time.monotonic() - started,
             nodes=run.ledger.nodes,
         )
+
+    def _recall(self) -> Recall | None:
+        if self.recorded is None:
+            return None
+        return Recall(self.recorded, only=self.recall_only)
 
     @asynccontextmanager
     async def _open_trace(self, run: str) -> AsyncIterator[TraceWriter | None]:
@@ -150,6 +279,19 @@ class Runner:
             return nullcontext()
         room, memory_mb = _child_sandboxes(self.limits), memory_for(None, self.limits)
         return self.pool.run(room=room, memory_mb=memory_mb)
+
+
+async def _task_of(recorded: Recorded, values: Values) -> _Task:
+    query, context = await read_given(recorded, values)
+    past = recorded.past
+    return _Task(
+        run=past.run,
+        query=query,
+        context=context,
+        answer_type=recorded.answer_type,
+        seed=past.started.seed,
+        mode=ModeChoice(past.mode),
+    )
 
 
 def _choose_seed(recall: Recall | None) -> int:
