@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
 from rlm_runtime._answer_types.base import AnswerMismatchError, AnswerType, answer_type_of_text
+from rlm_runtime._answer_types.replies import read_answer as read_reply
 from rlm_runtime._describe import describe
 from rlm_runtime._engine.past import RunPast
 from rlm_runtime._engine.past_reading import read_past
 from rlm_runtime._errors import ConfigError, InputError, TraceError
 from rlm_runtime._events import Event
 from rlm_runtime._limits import Limits
+from rlm_runtime._settings import told_tools
 from rlm_runtime._trace.reader import Trace, open_trace
 
 
@@ -131,25 +134,37 @@ async def read_answer(recorded: Recorded, values: Values) -> object:
     if not ref:
         raise TraceError(f"Cannot resume {str(recorded.path)!r}: its answer is not in it")
     given = await values.read(ref)
-    if recorded.answer_type is None:
+    answer_type = recorded.answer_type
+    if answer_type is None:
         return given
+    read = (
+        partial(_of_reply, answer_type) if recorded.past.mode == "direct" else answer_type.validate
+    )
     try:
-        return await anyio.to_thread.run_sync(recorded.answer_type.validate, given)
+        return await anyio.to_thread.run_sync(read, given)
     except AnswerMismatchError as exc:
         raise InputError(f"Cannot give the answer of this run as what is asked for: {exc}") from exc
 
 
+def _of_reply(answer_type: AnswerType, reply: object) -> object:
+    """Read the answer from the reply of a completion, of which the record does not say its form."""
+    try:
+        return read_reply(answer_type, str(reply), wrapped=False)
+    except AnswerMismatchError:
+        return read_reply(answer_type, str(reply), wrapped=True)
+
+
 def check_tools(past: RunPast, known: set[str]) -> None:
-    """See that all tools are there that the code has called.
+    """See that all tools are there that the nodes were told of.
 
     Raises:
         ConfigError: One is not.
     """
-    if missing := past.tools - known:
+    if missing := (past.tools | told_tools(past.settings)) - known:
         names = ", ".join(map(repr, sorted(missing)))
-        raise ConfigError(
-            f"Cannot resume this run: its code has called tools that are gone: {names}"
-        )
+        error = ConfigError(f"Cannot resume this run: its tools are missing: {names}")
+        error.add_note("give those that it had, on the command line with --tools and --mcp")
+        raise error
 
 
 def _read_past(path: Path) -> RunPast | None:

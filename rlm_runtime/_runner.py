@@ -138,7 +138,7 @@ class Runner:
         """
         recorded = await read_recorded(path, answer_type)
         if recorded.is_answered:
-            return await self._repeat(recorded)
+            return await repeat(recorded)
         async with reopen_trace_writer(path) as trace, open_values(path) as values:
             # Nobody else writes now, but somebody may have since it was read
             recorded = await read_recorded(path, answer_type)
@@ -167,37 +167,6 @@ class Runner:
             check_priced([self.models.root, *self.models.subs, *self.models.aliases.values()])
         if self.pool is None and past.mode != "direct":
             raise ConfigError("Cannot resume this run with mode='direct': its nodes have a REPL")
-
-    async def _repeat(self, recorded: Recorded) -> RunResult:
-        """Give the answer that is in the record; nothing is written, and no model is asked."""
-        past, ended = recorded.past, recorded.past.ended
-        assert ended is not None, "it is answered"
-        async with open_values(recorded.path) as values:
-            if past.mode == "direct" and recorded.answer_type is not None:
-                # The record has the reply, from which the answer is read
-                task = await _task_of(recorded, values)
-                runner = replace(self, limits=recorded.limits)
-                quiet = Recorder(None, None)
-                return await runner._answer(task, quiet, recorded.path, None, past, values.read)
-            answer = await read_answer(recorded, values)
-        usage = Usage(
-            calls=ended.calls,
-            prompt_tokens=ended.prompt_tokens,
-            cached_tokens=ended.cached_tokens,
-            completion_tokens=ended.completion_tokens,
-            reasoning_tokens=ended.reasoning_tokens,
-            cost=ended.cost,
-        )
-        return RunResult(
-            answer=answer,
-            stop_reason="answered",
-            usage=usage,
-            mode=past.mode,
-            run_id=past.run,
-            trace_path=recorded.path,
-            seconds=ended.seconds,
-            nodes=ended.nodes,
-        )
 
     async def _answer(
         self,
@@ -279,6 +248,37 @@ class Runner:
             return nullcontext()
         room, memory_mb = _child_sandboxes(self.limits), memory_for(None, self.limits)
         return self.pool.run(room=room, memory_mb=memory_mb)
+
+
+async def repeat(recorded: Recorded) -> RunResult:
+    """Give the answer of a run that has one; nothing is written, and no model is asked.
+
+    Raises:
+        InputError: It is not of the type that is asked for now.
+        TraceError: It is not in its trace.
+    """
+    past, ended = recorded.past, recorded.past.ended
+    assert ended is not None, "it is answered"
+    async with open_values(recorded.path) as values:
+        answer = await read_answer(recorded, values)
+    usage = Usage(
+        calls=ended.calls,
+        prompt_tokens=ended.prompt_tokens,
+        cached_tokens=ended.cached_tokens,
+        completion_tokens=ended.completion_tokens,
+        reasoning_tokens=ended.reasoning_tokens,
+        cost=ended.cost,
+    )
+    return RunResult(
+        answer=answer,
+        stop_reason="answered",
+        usage=usage,
+        mode=past.mode,
+        run_id=past.run,
+        trace_path=recorded.path,
+        seconds=ended.seconds,
+        nodes=ended.nodes,
+    )
 
 
 async def _task_of(recorded: Recorded, values: Values) -> _Task:

@@ -56,6 +56,23 @@ def describe_settings(
     return json.dumps({key: one for key, one in settings.items() if one not in (None, [], {})})
 
 
+def read_settings(text: str) -> Mapping[str, object]:
+    """Read settings as a trace has them; what makes no sense is as if it were not there."""
+    try:
+        settings: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def told_tools(text: str) -> set[str]:
+    """Give the tools that nodes were told of."""
+    settings = read_settings(text)
+    found = [settings.get("tools"), settings.get("child_tools")]
+    lists = [one for one in found if isinstance(one, list)]
+    return {name for names in lists for name in names if isinstance(name, str)}
+
+
 def _describe_model(model: str | Model | LLM) -> dict[str, object]:
     if isinstance(model, str):
         return {"name": model}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # the command line must be able to start without the engine
     from collections.abc import AsyncIterator
 
     from rlm_runtime._runner import RunResult
+
+
+_R = TypeVar("_R")
 
 
 class Runner(Protocol):
@@ -61,10 +64,33 @@ async def execute(
 
     The first SIGINT or SIGTERM cancels the run, the second ends the process at once.
     """
-    outcome = Outcome()
     given: dict[str, object] = {} if context is None else {"context": context.value}
     if schema is not None:
         given["output_type"] = schema
+
+    async def run(runner: Runner) -> RunResult:
+        return await runner.run(query, **given)
+
+    return await execute_work(open_runner, run, progress)
+
+
+async def execute_work(
+    open_runner: Callable[
+        [Callable[[Event], None], Callable[[str], None]], AbstractAsyncContextManager[_R]
+    ],
+    work: Callable[[_R], Awaitable[RunResult]],
+    progress: Progress,
+    tally: Tally | None = None,
+) -> Outcome:
+    """Do with a runner what gives a result; errors and interrupts are part of the outcome.
+
+    Args:
+        open_runner: Opens the runner, as `OpenRunner` does.
+        work: What is done with it.
+        progress: Shows the events.
+        tally: What the events of earlier sessions add up to.
+    """
+    outcome = Outcome(tally=Tally() if tally is None else tally)
 
     def observe(event: Event) -> None:
         outcome.tally.add(event)
@@ -77,7 +103,7 @@ async def execute(
                 tasks.start_soon(progress.animate)
                 try:
                     async with open_runner(observe, progress.note) as runner:
-                        outcome.result = await runner.run(query, **given)
+                        outcome.result = await work(runner)
                 except Exception as error:
                     outcome.error = error
             tasks.cancel_scope.cancel()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
 
 import click
 
-from rlm_runtime._cli.execute import OpenRunner, Runner
 from rlm_runtime._events import Event
+
+_R = TypeVar("_R")
+Opener = Callable[[Callable[[Event], None], Callable[[str], None]], AbstractAsyncContextManager[_R]]
+"""As `OpenRunner`, of whatever does the work."""
 
 otel_option = click.option(
     "--otel",
@@ -18,13 +22,13 @@ otel_option = click.option(
 )
 
 
-def with_spans(open_runner: OpenRunner) -> OpenRunner:
+def with_spans(open_runner: Opener[_R]) -> Opener[_R]:
     """Open a runner whose spans are sent; that a collector does not take them ends no run."""
 
     @asynccontextmanager
     async def opened(
         on_event: Callable[[Event], None], on_setup: Callable[[str], None]
-    ) -> AsyncIterator[Runner]:
+    ) -> AsyncIterator[_R]:
         # Loaded for those who ask for it
         from rlm_runtime._export.live import open_otel
 

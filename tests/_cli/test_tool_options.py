@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from rlm_runtime._cli.model_options import NAMES, take_model_options
-from rlm_runtime._cli.run import _make_settings
+from rlm_runtime._cli.settings import make_settings
 from rlm_runtime._cli.tool_options import make_tools, tool_options
 from rlm_runtime._errors import ConfigError
 from rlm_runtime._rlm import RLM
@@ -104,7 +104,7 @@ def test_the_tools_of_children_are_told_to_the_run() -> None:
     choices: tuple[Literal["same"], Literal["none"]] = ("same", "none")
     nothing: dict[str, Any] = dict.fromkeys(NAMES, ())
     for child_tools in choices:
-        settings = _make_settings(
+        settings = make_settings(
             model="scripted/letter_counts",
             sub_models=(),
             base_url=None,

@@ -1,0 +1,137 @@
+"""`rlm resume`: go on with a run that was stopped, interrupted or killed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import click
+
+from rlm_runtime._cli.command import is_debugging
+from rlm_runtime._cli.ending import check_output, conclude, output_options
+from rlm_runtime._cli.execute import Outcome, execute_work
+from rlm_runtime._cli.finding import find_trace
+from rlm_runtime._cli.model_options import take_model_options
+from rlm_runtime._cli.otel_option import with_spans
+from rlm_runtime._cli.progress import make_progress
+from rlm_runtime._cli.recorded import (
+    RecordedRun,
+    fill_in,
+    fill_in_limits,
+    missing_members,
+    read_run,
+)
+from rlm_runtime._cli.schema import load_schema
+from rlm_runtime._cli.sections import SectionedCommand
+from rlm_runtime._cli.settings import Settings, make_settings, setting_options
+from rlm_runtime._cli.stderr import tell
+from rlm_runtime._limits import Limits
+from rlm_runtime._paths import default_trace_dir
+from rlm_runtime._settings import read_settings
+
+if TYPE_CHECKING:  # the command line must be able to start without the engine
+    from rlm_runtime._rlm import RLM
+    from rlm_runtime._runner import RunResult
+
+
+@click.command("resume", cls=SectionedCommand)
+@click.argument("run")
+@click.option(
+    "--schema",
+    envvar="RLM_SCHEMA",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A JSON schema that the answer must follow.  [default: the one that the run had]",
+)
+@setting_options
+@output_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    run: str,
+    schema: Path | None,
+    otel: bool,
+    as_json: bool,
+    output: Path | None,
+    quiet: bool,
+    **options: Any,  # the settings and limits, each checked by its option
+) -> None:
+    """Go on with a run that was stopped, interrupted or killed.
+
+    RUN is the id of a run or the beginning of it, its trace file, or the folder of one. What the
+    run has paid for is not asked again: its code is run again with what it was told before. All
+    settings are those that it had, but for those given here; limits hold for all of it, and more
+    can be granted, as with --max-cost. Keys, tools and the values of --model-option are not in
+    the trace. A run that was answered gives its answer at once.
+
+    Exit status: as `rlm run`.
+    """
+    output = check_output(output)
+    answer_schema = load_schema(schema) if schema else None
+    path = find_trace(run, options["trace_dir"] or default_trace_dir())
+    recorded = read_run(path)
+    outcome = (
+        anyio.run(partial(_repeat, path, answer_schema, recorded))
+        if recorded.tally.stop_reason == "answered"
+        else _resume(ctx, path, recorded, answer_schema, options, otel=otel, quiet=quiet)
+    )
+    status = conclude(
+        outcome, path, as_json=as_json, output=output, quiet=quiet, debug=is_debugging(ctx)
+    )
+    ctx.exit(status)
+
+
+def _resume(
+    ctx: click.Context,
+    path: Path,
+    recorded: RecordedRun,
+    schema: Mapping[str, object] | None,
+    options: dict[str, Any],
+    *,
+    otel: bool,
+    quiet: bool,
+) -> Outcome:
+    settings, limits = _settings_of(ctx, recorded, options)
+
+    async def go_on(rlm: RLM) -> RunResult:
+        return await rlm.resume(path, output_type=schema, limits=limits)
+
+    open_runner = with_spans(settings.open_runner) if otel else settings.open_runner
+    progress = make_progress(quiet=quiet)
+    return anyio.run(partial(execute_work, open_runner, go_on, progress, recorded.tally))
+
+
+def _settings_of(
+    ctx: click.Context, recorded: RecordedRun, options: dict[str, Any]
+) -> tuple[Settings, Limits]:
+    had = read_settings(recorded.settings)
+    fill_in(ctx, options, had)
+    models = take_model_options(options)
+    for name in missing_members(had, models.extra):
+        tell(f"rlm: warning: The run had --model-option {name}=…, whose value is not in its trace")
+    if recorded.tally.mode == "direct":
+        options["mode"] = "direct"
+    settings = make_settings(models=models, **options)
+    return settings, fill_in_limits(settings.limits, recorded, options)
+
+
+async def _repeat(
+    path: Path, schema: Mapping[str, object] | None, recorded: RecordedRun
+) -> Outcome:
+    """Give the answer that the run has, without a model or a sandbox."""
+    # The engine loads only where it is needed
+    from rlm_runtime._answer_types.base import answer_type_of
+    from rlm_runtime._resuming import read_recorded
+    from rlm_runtime._runner import repeat
+
+    outcome = Outcome(tally=recorded.tally)
+    try:
+        answer_type = None if schema is None else answer_type_of(schema)
+        outcome.result = await repeat(await read_recorded(path, answer_type))
+    except Exception as error:
+        outcome.error = error
+    return outcome
