@@ -37,12 +37,15 @@ class Sink:
         Nothing is lost where there is one: `flush` goes on.
         """
         records: list[bytes] = []
-        for item in batch:
-            if isinstance(item, bytes):
-                records.append(item)
-            else:
-                records.extend(self._encoder.encode(item))
-        self._batch = self._rest = memoryview(b"".join(records))
+        try:
+            for item in batch:
+                if isinstance(item, bytes):
+                    records.append(item)
+                else:
+                    records.extend(self._encoder.encode(item))
+            self._batch = self._rest = memoryview(b"".join(records))
+        except MemoryError:
+            return OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
         return self.flush()
 
     def flush(self) -> OSError | None:

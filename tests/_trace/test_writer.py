@@ -17,6 +17,7 @@ import pytest
 from rlm_runtime._errors import TraceError
 from rlm_runtime._events import Event, SandboxLost, TraceFailed, TraceRecovered, TraceStalled
 from rlm_runtime._trace import writer as writer_module
+from rlm_runtime._trace.encoding import EventEncoder
 from rlm_runtime._trace.places import is_being_written
 from rlm_runtime._trace.reader import open_trace, read_trace
 from rlm_runtime._trace.recorder import Recorder
@@ -225,6 +226,22 @@ async def test_an_error_without_hope_ends_the_trace_at_once(tmp_path: Path) -> N
         writer.write(lost(1))
         await writer.wait_written()
         assert writer.error is not None and writer.error.endswith("Broken pipe")
+    assert list(read_trace(writer.path)) == [lost(0)]
+
+
+async def test_want_of_memory_ends_the_trace_but_not_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode(self: EventEncoder, event: Event) -> Iterator[bytes]:
+        raise MemoryError
+
+    async with open_trace_writer(tmp_path, "r") as writer:
+        writer.write(lost(0))
+        await writer.wait_written()
+        monkeypatch.setattr(EventEncoder, "encode", encode)
+        writer.write(lost(1))
+        await writer.wait_written()
+        assert writer.error is not None and writer.error.endswith("Cannot allocate memory")
     assert list(read_trace(writer.path)) == [lost(0)]
 
 
