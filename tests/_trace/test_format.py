@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgpack  # type: ignore[import-untyped]  # it ships no types
@@ -175,13 +176,18 @@ def test_long_texts_are_stored_once(tmp_path: Path) -> None:
 
 
 def test_an_event_of_any_size_is_kept_whole(tmp_path: Path) -> None:
-    many = tuple(f"name_{number}" for number in range(100_000))
+    many = tuple(f"name_{number:020}" for number in range(100_000))
     executed = CodeExecuted(
         node=1, iteration=0, stdout="x" * (9 * 2**20), stderr="", error=None, pending=(),
         seconds=2**70, variables=many,
     )  # fmt: skip
-    started = SandboxStarted(node=0, pid=2**100, seconds=0.0)
-    assert list(read_trace(write_trace(tmp_path, "r", executed, started))) == [executed, started]
+    made = [
+        executed,
+        replace(executed, variables=many[:4096]),
+        replace(executed, variables=("x",) * 4097),
+        SandboxStarted(node=0, pid=2**100, seconds=0.0),
+    ]
+    assert list(read_trace(write_trace(tmp_path, "r", *made))) == made
 
 
 VALUES = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from rlm_runtime._errors import TraceError
@@ -227,6 +229,65 @@ async def test_an_error_without_hope_ends_the_trace_at_once(tmp_path: Path) -> N
         await writer.wait_written()
         assert writer.error is not None and writer.error.endswith("Broken pipe")
     assert list(read_trace(writer.path)) == [lost(0)]
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "_CLOSE_SECONDS", 0.3)
+    read_end, write_end = os.pipe()
+    with anyio.fail_after(20):
+        async with open_trace_writer(tmp_path, "r") as writer:
+            # A pipe that nobody reads takes the place of the file
+            os.dup2(write_end, writer._sink._fd)
+            taken = writer._sink._fd
+            for number in range(5000):
+                writer.write(lost(number))
+    assert writer.error is not None
+    # The number of the file may be that of another one now, which the thread must not meet
+    other = tmp_path / "other"
+    fd = os.open(other, os.O_WRONLY | os.O_CREAT)
+    assert fd <= taken
+    os.close(write_end)
+    while await anyio.to_thread.run_sync(os.read, read_end, 2**16):
+        pass
+    os.close(read_end)
+    os.close(fd)
+    assert other.stat().st_size == 0
+
+
+async def test_what_was_written_is_synced_at_the_end_and_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    sync = os.fdatasync
+
+    def watched(fd: int) -> None:
+        sync(fd)
+        synced.append(os.fstat(fd).st_size)
+
+    monkeypatch.setattr(os, "fdatasync", watched)
+    monkeypatch.setattr(writer_module, "_SYNC_SECONDS", 0.01)
+    async with open_trace_writer(tmp_path, "r") as writer:
+        for number in range(3):
+            writer.write(lost(number))
+            await writer.wait_written()
+            await until(lambda: writer.path.stat().st_size in synced)
+        writer.write(lost(9))
+    assert synced[-1] == writer.path.stat().st_size
+
+
+async def test_a_sync_that_fails_ends_the_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(fd: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    async with open_trace_writer(tmp_path, "r") as writer:
+        writer.write(lost(0))
+        await until(lambda: writer.error is not None)
+    assert writer.error == f"Cannot write to trace {str(writer.path)!r}: Input/output error"
 
 
 async def test_want_of_memory_ends_the_trace_but_not_the_run(
