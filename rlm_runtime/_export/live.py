@@ -56,6 +56,9 @@ class OTelSink:
     def for_run(self, run: str, before: Iterable[Event] = ()) -> OnEvent:
         """Give what is called with the events of one run; `before` is its record so far."""
         spans = SpanTree(run, content=self._content)
+        if isinstance(self._then, RunListener):
+            # It wants to read them, too
+            before = tuple(before)
         for event in before:
             spans.add(event)
         then = listen(self._then, run, before)

@@ -177,7 +177,7 @@ async def test_whatever_is_wrong_with_spans_ends_no_run() -> None:
 async def test_a_resumed_run_goes_on_with_the_nodes_of_its_record(receiver: Receiver) -> None:
     resumed = RunResumed(seq=50, version="0", model="m", sub_model="s", limits={}, spent_seconds=1)
     async with open_otel() as sink:
-        take = sink.for_run("r1", SMALL_RUN[:8])
+        take = sink.for_run("r1", iter(SMALL_RUN[:8]))
         for event in (resumed, *SMALL_RUN[8:-1], run_ended()):
             take(event)
     left = [span for span in receiver.spans if span.attributes.get("error.type") == "crashed"]
@@ -193,6 +193,14 @@ async def test_one_run_after_the_other_may_be_told_by_calls_alone(receiver: Rece
             await run_direct(lambda event: sink(event))
     assert len({span.trace for span in receiver.spans}) == 2
     assert len(receiver.spans) == 6
+
+
+async def test_what_comes_after_a_sink_is_told_of_runs_too(receiver: Receiver) -> None:
+    async with open_otel() as inner, open_otel(then=inner) as outer:
+        take = outer.for_run("r1", iter(SMALL_RUN[:2]))
+        take(run_ended())
+    assert [span.attributes["gen_ai.conversation.id"] for span in receiver.spans] == ["r1"] * 4
+    assert len({span.id for span in receiver.spans}) == 2
 
 
 async def test_a_function_is_listened_to_as_it_is() -> None:
