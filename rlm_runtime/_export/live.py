@@ -15,9 +15,10 @@ from rlm_runtime._export.otel import check_installed, endpoint, wants_content
 from rlm_runtime._export.span_tree import SpanTree
 
 if TYPE_CHECKING:
-    from rlm_runtime._export.otel_sdk import Place, Sender
+    from rlm_runtime._export.otel_sdk import Complaints, Place, Queue, Sender
 
 _FLUSH_SECONDS = 5.0
+_GIVE_UP_SECONDS = 0.5
 
 OnEvent = Callable[[Event], None]
 
@@ -115,14 +116,22 @@ async def open_otel(
         try:
             yield sink
         finally:
-            # A daemon: a collector that hangs must hold up neither this block nor the exit
-            sending = threading.Thread(target=queue.shutdown, daemon=True)
-            sending.start()
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(sending.join, _FLUSH_SECONDS)
-            told = str(complaints)
-            if sending.is_alive():
-                queue.give_up()
-                told = told or f"the last ones took more than {_FLUSH_SECONDS:g} seconds"
+            told = await _flush(queue, complaints)
             if told:
                 sink.problem = f"Cannot send spans to {endpoint()!r}: {told}"
+
+
+async def _flush(queue: Queue, complaints: Complaints) -> str:
+    """Wait for the last spans to be sent, but not long; say what went wrong."""
+    # A daemon: a collector that hangs must hold up neither the block nor the exit
+    sending = threading.Thread(target=queue.shutdown, daemon=True)
+    sending.start()
+    with anyio.CancelScope(shield=True):
+        await anyio.to_thread.run_sync(sending.join, _FLUSH_SECONDS)
+        told = str(complaints)
+        if sending.is_alive():
+            queue.give_up()
+            told = told or f"the last ones took more than {_FLUSH_SECONDS:g} seconds"
+            # What waited for a further attempt ends at once
+            await anyio.to_thread.run_sync(sending.join, _GIVE_UP_SECONDS)
+    return told

@@ -164,7 +164,11 @@ class Complaints(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a line."""
-        self._lines = [*self._lines[-1:], record.getMessage()]
+        # An attempt that is made again is told each time
+        line = record.getMessage().removeprefix("Transient error ")
+        line = line.partition(" encountered while ")[0]
+        if line not in self._lines:
+            self._lines = [*self._lines[-1:], line]
 
 
 class _GivenIds(IdGenerator):

@@ -114,6 +114,15 @@ def test_a_collector_that_refuses_is_an_error_with_what_it_said(
     assert receiver.requests == 1
 
 
+def test_an_error_that_came_again_and_again_is_told_once(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    receiver.statuses = [503] * 9
+    with pytest.raises(RLMError, match="traces': Service Unavailable; Failed to export[^;]*$"):
+        export(trace_of(tmp_path, SMALL_RUN))
+    assert receiver.requests == 6
+
+
 def test_a_collector_that_hangs_is_given_up(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
