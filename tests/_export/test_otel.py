@@ -11,7 +11,7 @@ import pytest
 
 from rlm_runtime import _export
 from rlm_runtime._errors import ConfigError, RLMError, TraceError
-from rlm_runtime._events import Event, RunForked
+from rlm_runtime._events import Event, RunForked, ToolCalled
 from rlm_runtime._export.otel import endpoint, export_trace, wants_content
 from rlm_runtime._trace.reader import open_trace
 from tests._cli.events import SMALL_RUN, code, executed, run_ended, run_started
@@ -198,3 +198,11 @@ def test_the_endpoint_is_told_without_what_is_secret(variables: dict[str, str], 
 )
 def test_content_can_be_asked_for_by_the_standard_variable(value: str, wanted: bool) -> None:
     assert wants_content({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": value}) is wanted
+
+
+def test_text_that_is_no_text_does_not_keep_the_others_back(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    hostile = [ToolCalled(node=0, call=0, tool="\ud800", arguments="\udc80"), *SMALL_RUN[2:]]
+    assert export(trace_of(tmp_path, [*SMALL_RUN[:2], *hostile]), content=True) == 8
+    assert "execute_tool \\ud800" in {span.name for span in receiver.spans}

@@ -293,7 +293,8 @@ def test_what_otlp_cannot_carry_is_written_so_that_it_can() -> None:
     spans = spans_of(events, content=True)
     assert max(len(span.name) for span in spans) <= 2000
     for span in spans:
-        str(span).encode()
+        for text in (span.name, *span.attributes.values()):
+            assert not isinstance(text, str) or text.encode()
         assert 0 <= span.start <= span.end < 2**63
         for value in span.attributes.values():
             assert not isinstance(value, int) or abs(value) < 2**63
