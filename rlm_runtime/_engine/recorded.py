@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import anyio.to_thread
 
+from rlm_runtime._engine.fork_points import ForkPoint
 from rlm_runtime._errors import TraceError
 from rlm_runtime._events import ModelFailed, ModelReplied, ModelRequested, RunStarted
 from rlm_runtime._trace.reader import open_trace
@@ -34,9 +35,12 @@ class Place:
 class RecordedReplies:
     """The complete replies of some runs; `open_recorded` makes it."""
 
-    def __init__(self, file: BinaryIO, paths: Sequence[Path]) -> None:
+    def __init__(
+        self, file: BinaryIO, paths: Sequence[Path], beyond: ForkPoint | None = None
+    ) -> None:
         self.paths = tuple(paths)
         """The traces, in the order in which they are looked through."""
+        self._beyond = beyond
         self.seed: int | None = None
         """That of the first run; None where its trace does not say."""
         self._file = file
@@ -64,6 +68,7 @@ class RecordedReplies:
         try:
             for number, path in enumerate(self.paths):
                 self._add_run(path, is_first=number == 0)
+                self._beyond = None
             self._file.flush()
         except OSError as exc:
             raise TraceError(f"Cannot keep recorded replies: {exc.strerror}") from exc
@@ -84,17 +89,23 @@ class RecordedReplies:
     def _replies(
         self, events: Iterator[object], *, is_first: bool
     ) -> Iterator[tuple[int, str, ModelReplied]]:
-        """Give each reply with the number and the key of its request."""
+        """Give each reply with the number and the key of its request.
+
+        Of a run that is forked, those that are not shared, without that of the request itself.
+        """
+        beyond = self._beyond
         waiting: dict[tuple[int, int], tuple[int, str]] = {}
         for number, event in enumerate(events):
             match event:
                 case RunStarted() if is_first:
                     self.seed = event.seed
+                case ModelRequested() if beyond is not None and beyond.asks_for(event):
+                    continue
                 case ModelRequested() if event.key:
                     waiting[event.node, event.call] = (number, event.key)
                 case ModelReplied():
                     asked = waiting.pop((event.node, event.call), None)
-                    if asked is not None:
+                    if asked is not None and (beyond is None or event.seq > beyond.seq):
                         yield *asked, event
                 case ModelFailed():
                     waiting.pop((event.node, event.call), None)
@@ -108,10 +119,13 @@ class RecordedReplies:
 
 
 @asynccontextmanager
-async def open_recorded(paths: Sequence[Path]) -> AsyncIterator[RecordedReplies]:
+async def open_recorded(
+    paths: Sequence[Path], beyond: ForkPoint | None = None
+) -> AsyncIterator[RecordedReplies]:
     """Read the replies of some runs, and keep them at hand for the length of the block.
 
-    A run that is being written gives what it has so far.
+    A run that is being written gives what it has so far. Where the first one is forked, `beyond`
+    says where: what the fork shares with it is left out, and so is the reply that it asks for anew.
 
     Raises:
         TraceError: A trace cannot be read, or is damaged.
@@ -121,6 +135,6 @@ async def open_recorded(paths: Sequence[Path]) -> AsyncIterator[RecordedReplies]
     except OSError as exc:
         raise TraceError(f"Cannot keep recorded replies: {exc.strerror}") from exc
     with file:
-        recorded = RecordedReplies(file, paths)
+        recorded = RecordedReplies(file, paths, beyond)
         await anyio.to_thread.run_sync(recorded.read)
         yield recorded
