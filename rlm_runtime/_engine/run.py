@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 
 from rlm_runtime._account import Account
-from rlm_runtime._answer_types.base import AnswerType, answer_type_of_text
+from rlm_runtime._answer_types.base import AnswerType
 from rlm_runtime._engine.bounds import limits_left
 from rlm_runtime._engine.calls import Calls
 from rlm_runtime._engine.carrying import Carried
@@ -239,17 +239,8 @@ class Run:
                 stop_reason="error",
             )
         llm = self._models.for_call(call, depth)
-        answer_type = None
-        if call.schema is not None:
-            answer_type = await anyio.to_thread.run_sync(answer_type_of_text, call.schema)
         by_node = depth < self.limits.max_depth and call.recursive is not False
-        given = await keep_given(
-            self._recording,
-            call.prompt,
-            call.prompt if call.context is None else call.context,
-            answer_type,
-            schema=call.schema or "",
-        )
+        given = await self._sub_calls.take_in(call)
         key = sub_call_key(call, given)
         past = node.replay.take_sub_call(key)
         if past is not None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import anyio
 import anyio.to_thread
 
-from rlm_runtime._answer_types.base import AnswerType
+from rlm_runtime._answer_types.base import AnswerType, answer_type_of_text
 from rlm_runtime._describe import describe, preview
 from rlm_runtime._engine.node import Node
 from rlm_runtime._engine.past import RunPast, SubCallPast
@@ -25,8 +25,6 @@ from rlm_runtime._sandbox.base import SubCall, SubCallError
 from rlm_runtime._trace.values import pack_value
 from rlm_runtime._types import StopReason
 from rlm_runtime._values import UnsendableError
-
-_SMALL_CHARS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +128,7 @@ class SubCalls:
 
     def __init__(self, recording: Recording, past: RunPast | None = None) -> None:
         self._recording = recording
+        self._order = anyio.Lock()
         self._made = 0 if past is None else past.next_sub_call
         self._same = Counter({} if past is None else past.same_sub_calls)
 
@@ -137,6 +136,25 @@ class SubCalls:
         """Go on with a sub-call that was told of before."""
         begun = past.started
         return OpenSubCall(self._recording, begun.node, begun.sub_call, begun.key, past.occurrence)
+
+    async def take_in(self, call: SubCall) -> Given:
+        """Read what a sub-call was given.
+
+        What is made together stays in its order, however long that takes for each: by it runs
+        number their nodes and take the replies of other runs.
+
+        Raises:
+            ConfigError: The schema of its answer is none.
+        """
+        async with self._order:
+            answer_type = None
+            if call.schema is not None:
+                answer_type = await anyio.to_thread.run_sync(answer_type_of_text, call.schema)
+            context = call.prompt if call.context is None else call.context
+            schema = call.schema or ""
+            return await keep_given(
+                self._recording, call.prompt, context, answer_type, schema=schema
+            )
 
     def start(
         self, node: Node, call: SubCall, given: Given, key: str, *, model: str, by_node: bool
@@ -172,9 +190,6 @@ def sub_call_key(call: SubCall, given: Given) -> str:
 async def _name(value: object) -> str:
     """Name a value as a trace would, so that a child's seed does not depend on there being one."""
     try:
-        if isinstance(value, str) and len(value) <= _SMALL_CHARS:
-            # Threads would mix up the order of calls that are made together
-            return pack_value(value).ref
         return (await anyio.to_thread.run_sync(pack_value, value)).ref
     except UnsendableError:
         return ""

@@ -23,6 +23,7 @@ from rlm_runtime._events import (
     ModelReplied,
     ModelRequested,
     RunEnded,
+    SubCallStarted,
 )
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.retry import RetryPolicy
@@ -278,3 +279,22 @@ async def test_a_miss_that_was_given_up_in_the_queue_is_told_once(tmp_path: Path
     assert played.answer == 1
     failed = played.of(ModelFailed)
     assert sorted(one.call for one in failed) == [1, 2] and all(one.cancelled for one in failed)
+
+
+async def test_sub_calls_that_are_made_together_stay_in_their_order() -> None:
+    # The first takes by far the longest to be read
+    code = """
+made = [
+    llm_query("large", list(range(300_000))),
+    llm_query("typed", schema={"type": "integer"}),
+    llm_query("small", 1),
+]
+await FINAL([await one for one in made])
+"""
+
+    def policy(messages: Sequence[Message]) -> str:
+        return repl(code) if asked(messages) == "root" else "1"
+
+    played = await play(policy, limits=Limits(max_depth=1))
+    assert played.answer == ["1", 1, "1"]
+    assert [one.prompt for one in played.of(SubCallStarted)] == ["large", "typed", "small"]
