@@ -35,8 +35,8 @@ from rlm_runtime._export.page_records import Call, SubCall, ToolCall, as_json
 from rlm_runtime._export.page_run import RunPage
 from rlm_runtime._export.page_texts import Texts
 
-MOST_EVENTS = 500_000
-"""A page of so many takes a browser some seconds."""
+MOST_EVENTS = 250_000
+"""A page of so many has some 40 MB, and takes a browser some seconds."""
 _MOST_DIVERGED = 1_000
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 
+_NAME_CHARS = 200
+
 
 @dataclass(slots=True, kw_only=True)
 class Note:
@@ -176,7 +178,7 @@ class Run:
     type: str = ""
     mode: str = ""
     mode_reason: int = 0
-    limits: dict[str, int | float | None] = field(default_factory=dict)
+    max_cost: int | float | None = None
     ended: dict[str, int | float | None] = field(default_factory=dict)
     """What the run says that it spent, once it ended."""
     segments: list[Segment] = field(default_factory=list)
@@ -187,6 +189,9 @@ class Run:
 def as_json(value: object) -> object:
     """Give a record as what JSON knows; what has its default is left out."""
     match value:
+        case str():
+            # Names and the like; texts are told by their numbers
+            return value[:_NAME_CHARS]
         case float():
             # JSON has neither nan nor inf, and microseconds tell nobody anything
             return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -54,7 +54,8 @@ class RunPage:
             case RunStarted():
                 self._start(event)
             case RunResumed():
-                run.status, run.ended, run.limits = "", {}, event.limits
+                run.status, run.ended = "", {}
+                run.max_cost = event.limits.get("max_cost")
                 run.segments.append(Segment(t=t, kind="resumed"))
             case RunForked():
                 run.id, run.status, run.ended = event.run, "", {}
@@ -77,7 +78,8 @@ class RunPage:
         run = self._record
         run.id, run.version, run.started = event.run, event.version, _whole_seconds(event.time)
         run.query = self._texts.add(self._whole(event.query_ref, event.query))
-        run.model, run.sub_model, run.limits = event.model, event.sub_model, event.limits
+        run.model, run.sub_model = event.model, event.sub_model
+        run.max_cost = event.limits.get("max_cost")
 
     def _end(self, event: RunEnded) -> None:
         run = self._record

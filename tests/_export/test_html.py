@@ -11,12 +11,13 @@ import pytest
 
 from benchmarks._synthetic_run import synthetic_events
 from rlm_runtime._errors import TraceError
+from rlm_runtime._events import NodeEnded
 from rlm_runtime._export.html import write_html
 from rlm_runtime._export.page_texts import TEXT_CHARS, Texts
 from rlm_runtime._trace.reader import open_trace
 from rlm_runtime._trace.values import pack_value
 from rlm_runtime._trace.writer import open_trace_writer
-from tests._cli.events import node_started, run_ended, run_started
+from tests._cli.events import node_ended, node_started, run_ended, run_started
 from tests._export.pages import (
     HOSTILE,
     data_of,
@@ -129,6 +130,22 @@ async def test_a_value_that_is_missing_leaves_what_is_told(tmp_path: Path) -> No
         await writer.wait_written()
     data = data_of(page_of_trace(writer.path))
     assert data["texts"][data["run"]["answer"]] == "some…"
+
+
+@pytest.mark.anyio
+async def test_a_page_takes_no_more_values_than_it_may(tmp_path: Path) -> None:
+    async with open_trace_writer(tmp_path, "r1") as writer:
+        ref = await writer.keep("whole")
+        writer.write(run_started())
+        for number in range(510):
+            writer.write(node_started(number))
+            ended = node_ended(number)
+            assert isinstance(ended, NodeEnded)
+            writer.write(replace(ended, answer="cut…", answer_ref=ref))
+        await writer.wait_written()
+    data = data_of(page_of_trace(writer.path))
+    answers = [data["texts"][node["answer"]] for node in data["nodes"]]
+    assert answers == ["whole"] * 500 + ["cut…"] * 10
 
 
 def test_a_very_long_query_is_cut(tmp_path: Path) -> None:

@@ -201,3 +201,15 @@ def test_events_beyond_the_bound_are_counted() -> None:
 
 def test_an_event_of_a_node_that_never_began_is_left_out() -> None:
     assert _data(run_started(), code(9, 1, "x"), replied(9, 9))["nodes"] == []
+
+
+def test_a_run_does_not_diverge_for_ever() -> None:
+    diverged = ReplayDiverged(node=0, iteration=1, block=0, reason="r")
+    data = _data(run_started(), node_started(0), *[diverged] * 1100, most_events=5000)
+    assert len(data["nodes"][0]["steps"][0]["notes"]) == 1000
+
+
+def test_a_name_has_no_more_letters_than_a_name() -> None:
+    started = replace(run_started(), model="m" * 10**6)
+    data = _data(started)
+    assert data["run"]["model"] == "m" * 200

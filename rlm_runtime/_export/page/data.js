@@ -27,7 +27,7 @@
  * @typedef {{id: string, version?: string, query?: number, model?: string, sub_model?: string,
  *   started?: number, seconds?: number, status?: string, error?: number, answer?: number,
  *   type?: string, mode?: string, mode_reason?: number,
- *   limits?: Record<string, number | null>, ended?: Record<string, number | null>,
+ *   max_cost?: number | null, ended?: Record<string, number | null>,
  *   segments?: Note[], notes?: Note[]}} Run
  * @typedef {string | [string, number, string]} Text
  * @typedef {{run: Run, nodes: NodeRecord[], texts: Text[], damage: string,

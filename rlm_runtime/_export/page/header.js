@@ -84,7 +84,7 @@ function figures(story) {
   const { run, spent } = story;
   const ended = run.ended ?? {};
   const cost = ended.cost === undefined ? spent.cost : ended.cost;
-  const most = run.limits?.max_cost;
+  const most = run.max_cost;
   const prompt = ended.prompt ?? spent.prompt;
   const completion = ended.completion ?? spent.completion;
   const nodes = [...story.items.values()].filter((item) => item.node).length;
