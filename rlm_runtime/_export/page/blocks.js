@@ -37,7 +37,7 @@ export function showBlock(story, item, block, at) {
     );
     made.append(piece(`${at}.${name}`, story.text(text), kind));
   }
-  made.append(el("p", { class: "meta" }, remarksOn(story, block)));
+  made.append(el("p", { class: "meta" }, remarksOn(story, item, block)));
   return made;
 }
 
@@ -75,13 +75,18 @@ function outputsOf(block) {
 
 /**
  * @param {Story} story
+ * @param {Item} item
  * @param {Block} block
  */
-function remarksOn(story, block) {
+function remarksOn(story, item, block) {
   const words = [];
   if (block.end === undefined) words.push("never came to an end");
   else words.push(`ran ${duration(block.end - block.t)}`);
-  if (block.cut && block.end !== undefined) words.push("ended with its node or sandbox");
+  if (block.cut && block.end !== undefined) {
+    const last = item.node?.steps?.findLast((step) => !step.old && step.blocks)?.blocks?.at(-1);
+    const answered = item.status === "answered" && block === last;
+    words.push(answered ? "gave the answer" : "ended with its node or sandbox");
+  }
   if (block.pending) {
     const names = story.text(block.pending).split("\n");
     words.push(`not awaited yet: ${line(names.join(", "), 200)}`);

@@ -107,7 +107,7 @@ function remarks(story) {
   const words = [];
   for (const { kind, t, text } of story.run.segments ?? []) {
     const at = `after ${duration(t)}`;
-    if (kind === "forked") words.push(`⑂ Forked ${at} from ${line(story.text(text), 300)}`);
+    if (kind === "forked") words.push(`↳ Forked ${at} from ${line(story.text(text), 300)}`);
     else words.push(`↻ Resumed ${at}`);
   }
   for (const { t, text } of story.run.notes ?? []) {

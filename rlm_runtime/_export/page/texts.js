@@ -16,8 +16,8 @@ const HIDDEN = new RegExp(
  */
 export function symbol(hidden) {
   const code = hidden.codePointAt(0) ?? 0;
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  if (code === 0x7f) return "\u2421";
+  // Unicode has pictures of controls, but many fonts do not
+  if (code === 0x1b) return "⟨ESC⟩";
   return `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { line, plain } from "./texts.js";
 
 Deno.test("plain() shows what a browser would hide or obey", () => {
-  assert.equal(plain("\u0000\u001b[1m\u007f"), "␀␛[1m␡");
+  assert.equal(plain("\u0000\u001b[1m\u007f"), "⟨U+0000⟩⟨ESC⟩[1m⟨U+007F⟩");
   assert.equal(plain("a\u202eb\u200b\ufeff\u009b"), "a⟨U+202E⟩b⟨U+200B⟩⟨U+FEFF⟩⟨U+009B⟩");
   assert.equal(plain("\u{e0041}"), "⟨U+E0041⟩");
 });
@@ -13,7 +13,7 @@ Deno.test("plain() shows halves of pairs, and leaves whole ones alone", () => {
 });
 
 Deno.test("plain() leaves lines and tabs alone, and shows a lone carriage return", () => {
-  assert.equal(plain("a\r\nb\tc\rd"), "a\nb\tc␍d");
+  assert.equal(plain("a\r\nb\tc\rd"), "a\nb\tc⟨U+000D⟩d");
 });
 
 Deno.test("line() gives one line, and no more than it may", () => {
