@@ -175,6 +175,12 @@ class _Run:
             self._attempt_failed(node, call, at, attempts, wait, "429 Too Many Requests: slow down")
             at, attempts = at + wait, 2
             self._attempt(node, call, at, attempts)
+        return self._reply(node, call, at, model, text, attempts)
+
+    def _reply(
+        self, node: int, call: int, at: float, model: str, text: str, attempts: int
+    ) -> float:
+        """Play the reply to a call that is sent; give its time."""
         prompt_tokens = self._chance.randrange(900, 6000)
         completion_tokens = max(8, len(text) // 4)
         cost = (prompt_tokens + 4 * completion_tokens) * _COST_PER_TOKEN[model]

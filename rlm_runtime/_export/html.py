@@ -39,6 +39,8 @@ _SCRIPTS = (
     "main.js",
 )
 """In the order of their imports; they become one script."""
+_STYLES = ("base.css", "tree.css", "details.css", "narrow.css")
+"""In an order in which the last word wins."""
 _MODULE_LINES = re.compile(r"^import [^;]*;\n|^export (?=(?:const|let|function|class) )", re.M)
 # What could end the element, or is not the same after a browser has read it
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -93,7 +95,7 @@ class _Whole:
 def _frame(run: str) -> tuple[str, str]:
     """Give what stands before the data and after it."""
     folder = package_file("_export/page")
-    style = (folder / "style.css").read_text("utf-8")
+    style = "".join((folder / name).read_text("utf-8") for name in _STYLES)
     script = "".join(_as_part((folder / name).read_text("utf-8")) for name in _SCRIPTS)
     page = Template((folder / "page.html").read_text("utf-8"))
     marker = "<data of the run>"

@@ -73,21 +73,10 @@ export class Tree {
    * @param {number} index
    */
   #drawRow(row, index) {
-    const { item } = row;
-    const one = item ?? row.items[0];
-    const spent = item ? item.all : sumOf(row.items);
-    const { sign, kind, words } = look(one.status);
-    const [begin, end] = item ? [item.t, item.end] : spanOf(row.items);
-    const name = nameOf(row);
-    const isUsual = one.model === this.#story.usualModel(one);
-    const tag = isUsual ? "" : line(one.model.split("/").at(-1) ?? "", 24);
-    const seconds = duration(end - begin);
-    const tokens = spent.prompt + spent.completion;
-    const own = item && item.children.length > 0 ? `, ${money(item.own.cost)} of its own` : "";
-    const about = item ? `: ${item.title}` : "";
-    const state = one.old ? `${words}, counts no more` : words;
-    const numbers = `${money(spent.cost)}${own}, ${count(tokens, "token")}, ${seconds}`;
-    const label = `${name}, ${state}, ${line(one.model, 60)}, ${numbers}${about}`;
+    const one = row.item ?? row.items[0];
+    const spent = row.item ? row.item.all : sumOf(row.items);
+    const seconds = secondsOf(row);
+    const label = labelOf(row, spent, seconds);
     const made = el(
       "div",
       {
@@ -101,24 +90,35 @@ export class Tree {
         "aria-expanded": row.expandable ? String(row.expanded) : undefined,
         "aria-label": label,
         tabindex: row.key === this.#focused ? 0 : -1,
-        title: `${label}`,
+        title: label,
       },
-      el(
-        "span",
-        { class: "name" },
-        el("span", { class: "twist" }, row.expandable ? (row.expanded ? "▾" : "▸") : ""),
-        el("span", { class: `state ${kind}` }, sign),
-        el("span", { class: "number" }, name),
-        tag && el("span", { class: "tag" }, tag),
-        el("span", { class: "title" }, item ? item.title : line(one.model, 40)),
-      ),
+      this.#drawName(row, one),
       el("span", { class: "figure cost" }, money(spent.cost)),
-      el("span", { class: "figure tokens" }, short(tokens)),
+      el("span", { class: "figure tokens" }, short(spent.prompt + spent.completion)),
       el("span", { class: "figure time" }, seconds),
-      /** @type {any} */ (lane(row, this.#story)),
+      lane(row, this.#story),
     );
     made.style.setProperty("--level", String(Math.min(row.level - 1, MOST_INDENT)));
     return made;
+  }
+
+  /**
+   * @param {Row} row
+   * @param {Item} one
+   */
+  #drawName(row, one) {
+    const { sign, kind } = look(one.status);
+    const isUsual = one.model === this.#story.usualModel(one);
+    const tag = isUsual ? "" : line(one.model.split("/").at(-1) ?? "", 24);
+    return el(
+      "span",
+      { class: "name" },
+      el("span", { class: "twist" }, row.expandable ? (row.expanded ? "▾" : "▸") : ""),
+      el("span", { class: `state ${kind}` }, sign),
+      el("span", { class: "number" }, nameOf(row)),
+      tag && el("span", { class: "tag" }, tag),
+      el("span", { class: "title" }, row.item ? row.item.title : line(one.model, 40)),
+    );
   }
 
   /** @param {MouseEvent} event */
@@ -213,9 +213,30 @@ function sumOf(items) {
   return sum;
 }
 
-/** @param {Item[]} items */
-function spanOf(items) {
+/**
+ * Says all of a row in words.
+ *
+ * @param {Row} row
+ * @param {Spent} spent
+ * @param {string} seconds
+ */
+function labelOf(row, spent, seconds) {
+  const { item } = row;
+  const one = item ?? row.items[0];
+  const { words } = look(one.status);
+  const state = one.old ? `${words}, counts no more` : words;
+  const own = item && item.children.length > 0 ? `, ${money(item.own.cost)} of its own` : "";
+  const depth = item?.node ? `, depth ${item.node.depth ?? 0}` : "";
+  const tokens = count(spent.prompt + spent.completion, "token");
+  const numbers = `${money(spent.cost)}${own}, ${tokens}, ${seconds}`;
+  const about = item ? `: ${item.title}` : "";
+  return `${nameOf(row)}, ${line(state, 60)}, ${line(one.model, 60)}${depth}, ${numbers}${about}`;
+}
+
+/** @param {Row} row */
+function secondsOf({ item, items }) {
+  if (item) return duration(item.end - item.t);
   let [t, end] = [Infinity, 0];
-  for (const item of items) [t, end] = [Math.min(t, item.t), Math.max(end, item.end)];
-  return [t, end];
+  for (const one of items) [t, end] = [Math.min(t, one.t), Math.max(end, one.end)];
+  return duration(end - t);
 }
