@@ -39,12 +39,13 @@ def command(run: str | None, trace_dir: Path | None) -> None:
     except TraceError as exc:
         problem = InputError(str(exc))
     if problem is None or tree.tally.run is not None:
-        write_stdout(f"{line}\n".encode() for line in _lines(tree, path, unfinished))
+        write_stdout(f"{line}\n".encode() for line in describe_run(tree, path, unfinished))
     if problem is not None:
         raise problem
 
 
-def _lines(tree: Tree, path: Path, unfinished: str) -> Iterator[str]:
+def describe_run(tree: Tree, path: Path, unfinished: str) -> Iterator[str]:
+    """Give the lines that show a run; `unfinished` is the word for what has no end."""
     tally = tree.tally
     status = one_line(tally.stop_reason or unfinished)
     spent = describe_spending(
