@@ -11,7 +11,7 @@ from typing import Protocol
 
 import anyio
 
-from rlm_runtime._cli.printable import one_line, printable, reason
+from rlm_runtime._cli.printable import one_line, reason
 from rlm_runtime._cli.stderr import redraw, tell
 from rlm_runtime._cli.tally import Tally, count, describe_fork, describe_spending
 from rlm_runtime._events import (
@@ -192,13 +192,13 @@ def describe_event(event: Event) -> str | None:
     """Say what happened in one line; None if it is not of note."""
     match event:
         case ModeChosen():
-            return f"mode {printable(event.mode)}: {one_line(event.reason, 200)}"
+            return f"mode {one_line(event.mode)}: {one_line(event.reason, 200)}"
         case NodeStarted():
             return f"node {event.node} started at depth {event.depth}: {one_line(event.query)}"
         case NodeEnded(error=None):
-            return f"node {event.node} ended: {event.stop_reason}"
+            return f"node {event.node} ended: {one_line(event.stop_reason)}"
         case NodeEnded(error=str(error)):
-            return f"node {event.node} ended: {event.stop_reason}: {reason(error)}"
+            return f"node {event.node} ended: {one_line(event.stop_reason)}: {reason(error)}"
         case ModelAttemptFailed(wait=float(wait)):
             return (
                 f"node {event.node}: call {event.call} attempt {event.attempt} failed:"
@@ -210,7 +210,7 @@ def describe_event(event: Event) -> str | None:
             return f"node {event.node}: a model call failed: {reason(event.error)}"
         case WorstCaseExceeded():
             return (
-                f"rlm: warning: {printable(event.model)} counted {event.tokens:,} tokens where"
+                f"rlm: warning: {one_line(event.model)} counted {event.tokens:,} tokens where"
                 f" {event.allowed_tokens:,} were allowed; limits cannot hold it to less"
             )
         case ToolFailed(cancelled=False):

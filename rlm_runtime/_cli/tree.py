@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rlm_runtime._cli.printable import one_line, printable, reason
+from rlm_runtime._cli.printable import one_line, reason
 from rlm_runtime._cli.tally import Tally, count
 from rlm_runtime._events import (
     AnswerGiven,
@@ -217,7 +217,7 @@ def _headline(number: int, node: _Node, unfinished: str) -> str:
     tools = f"{count(node.tool_calls, 'tool call')}, " if node.tool_calls else ""
     recalled = f"{node.recalled:,} recalled, " if node.recalled else ""
     return (
-        f"{number} {printable(status)}, {one_line(node.start.model, 40)}, "
+        f"{number} {one_line(status)}, {one_line(node.start.model, 40)}, "
         f"depth {node.start.depth}, {count(node.calls, 'call')}, {recalled}"
         f"{tools}{count(node.tokens, 'token')}, {node.last - node.started:.1f} s: "
         f"{one_line(node.start.query)}"

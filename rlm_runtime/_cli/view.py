@@ -11,7 +11,7 @@ from rlm_runtime._cli.command import Command
 from rlm_runtime._cli.finding import find_trace, trace_dir_option
 from rlm_runtime._cli.going_on import resume_command
 from rlm_runtime._cli.output import write_stdout
-from rlm_runtime._cli.printable import one_line, printable
+from rlm_runtime._cli.printable import one_line
 from rlm_runtime._cli.tally import Tally, count, describe_fork, describe_spending
 from rlm_runtime._cli.tree import Tree
 from rlm_runtime._errors import InputError, TraceError
@@ -64,7 +64,7 @@ def describe_run(tree: Tree, path: Path, unfinished: str) -> Iterator[str]:
     yield from tree.lines(unfinished)
     command = None if status == "running" else resume_command(path, tally.stop_reason)
     if command:
-        yield f"{printable(command)} goes on from here"
+        yield f"{one_line(command, 400)} goes on from here"
 
 
 def _history(tally: Tally, unfinished: str) -> Iterator[str]:
