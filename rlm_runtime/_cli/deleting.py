@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from rlm_runtime._cli.answers import render_json
 from rlm_runtime._cli.command import Command
@@ -32,7 +33,7 @@ _yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def delete(ctx: click.Context, /, runs: tuple[str, ...], yes: bool, trace_dir: Path | None) -> None:
     """Delete runs for good, by their ids or the beginnings of these."""
-    folder = trace_dir or ctx.obj or default_trace_dir()
+    folder = _folder(ctx, trace_dir)
     found = list(dict.fromkeys(_find(run, folder) for run in runs))
     chosen = [summarize(path) for path in found]
     _ask(f"Delete {_describe(chosen)}?", yes=yes)
@@ -77,13 +78,13 @@ def prune(
     yes: bool,
     trace_dir: Path | None,
 ) -> None:
-    """Delete the runs that all of the given options choose; one that is running never.
+    """Delete the runs that all its options choose.
 
-    Exit status: 0 also where there was nothing to delete.
+    One that is running is never deleted. Exit status: 0 also where there was nothing to delete.
     """
     if older_than is None and larger_than is None and not statuses:
         raise click.UsageError("Say which runs: --older-than, --larger-than or --status")
-    folder = trace_dir or ctx.obj or default_trace_dir()
+    folder = _folder(ctx, trace_dir)
     runs = [summarize(path) for path in list_runs(folder) if os.path.isfile(path)]
     chosen = [
         run
@@ -100,6 +101,13 @@ def prune(
         deleted = _delete(chosen, folder)
     _show(deleted, as_json=as_json, would="would be " if dry_run else "")
     _see_all_gone(chosen, deleted)
+
+
+def _folder(ctx: click.Context, trace_dir: Path | None) -> Path:
+    """Take what the command was given, else what `rlm runs` was, both before the variable."""
+    given = ctx.get_parameter_source("trace_dir") is ParameterSource.COMMANDLINE
+    of_group: Path | None = ctx.obj
+    return (trace_dir if given else of_group or trace_dir) or default_trace_dir()
 
 
 def _oldest(runs: Sequence[RunSummary], excess: int) -> list[RunSummary]:

@@ -94,7 +94,7 @@ def _refuse_filters(ctx: click.Context) -> None:
     """See that what is for the list is not taken for what is to be deleted."""
     for param in ctx.command.params:
         given = param.name and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
-        if given and param.name != "trace_dir":
+        if given and param.name not in ("trace_dir", "debug"):
             raise click.UsageError(
                 f"{param.opts[-1]} is for the list; {ctx.invoked_subcommand} has options of its own"
             )

@@ -48,6 +48,22 @@ def test_named_runs_are_deleted_and_what_it_frees_is_told(trace_dir: Path) -> No
     assert left(trace_dir) == ["run-3"]
 
 
+@pytest.mark.parametrize("place", ["group", "command", "variable"])
+def test_folder_that_is_named_wins_over_the_variable(
+    trace_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    other = write_trace(tmp_path / "other", "run-1")
+    named = trace_dir if place == "variable" else other.parent.parent
+    monkeypatch.setenv("RLM_TRACE_DIR", str(named))
+    given = ["--trace-dir", str(trace_dir)]
+    before = given if place == "group" else []
+    after = given if place == "command" else []
+    args = ["runs", "--debug", *before, "delete", *after, "run-1", "--yes"]
+    assert CliRunner().invoke(cli, args).exit_code == 0
+    assert left(trace_dir) == ["run-2", "run-3"]
+    assert other.exists()
+
+
 def test_nothing_is_deleted_where_nobody_can_be_asked(trace_dir: Path) -> None:
     for args in (["delete", "run-1"], ["prune", "--older-than", "1d"]):
         result = invoke(trace_dir, *args)
