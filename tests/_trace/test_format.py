@@ -183,8 +183,8 @@ def test_an_event_of_any_size_is_kept_whole(tmp_path: Path) -> None:
     )  # fmt: skip
     made = [
         executed,
-        replace(executed, variables=many[:4096]),
-        replace(executed, variables=("x",) * 4097),
+        replace(executed, seconds=1, variables=many[:4096]),
+        replace(executed, seconds=1, variables=("x",) * 4097),
         SandboxStarted(node=0, pid=2**100, seconds=0.0),
     ]
     assert list(read_trace(write_trace(tmp_path, "r", *made))) == made
