@@ -43,6 +43,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "reminder_thoughts.md": frozenset(),
     "reminder_tool_call.md": frozenset(),
     "repetition.md": frozenset(),
+    "said.md": frozenset({"say"}),
     "trimmed.md": frozenset(),
     "trimmed_message.md": frozenset({"characters", "what", "reply"}),
 }
@@ -168,6 +169,10 @@ class Prompts:
         if kind == "no_code":
             return self._render("reminder.md")
         return self._render(f"reminder_{kind}.md", tokens=tokens)
+
+    def said(self, say: str) -> str:
+        """Render what is added to the newest message where a run is forked with a word to it."""
+        return self._render("said.md", say=say)
 
     def repetition(self) -> str:
         """Render what is added to an observation when an iteration was the same three times."""

@@ -18,7 +18,7 @@ import anyio.to_thread
 from rlm_runtime._answer_types.base import answer_type_of
 from rlm_runtime._config import read_environment
 from rlm_runtime._engine.gate import Gate
-from rlm_runtime._engine.models import Models
+from rlm_runtime._engine.models import Models, by_depth
 from rlm_runtime._engine.recorded import RecordedReplies, open_recorded
 from rlm_runtime._engine.tools import Tools
 from rlm_runtime._errors import ConfigError, InputError, RLMError
@@ -117,7 +117,7 @@ class RLM:
         on_setup: Callable[[str], None] | None = None,
     ) -> None:
         self._model = model
-        self._sub_models = _by_depth(sub_model) or (model,)
+        self._sub_models = by_depth(sub_model) or (model,)
         self._aliases = dict(models or {})
         self._base_url = base_url
         self._environment = read_environment()
@@ -270,12 +270,48 @@ class RLM:
             TraceError: Its trace cannot be read or written, or it is still going on.
             RLMError: As `run` does.
         """
-        runner = self._opened()
+        runner, path = self._opened(), await self._find(run)
         answer_type = None if output_type is None else answer_type_of(output_type)
-        folder = self._trace_dir or default_trace_dir()
-        path = await anyio.to_thread.run_sync(find_trace, os.fspath(run), folder)
         chosen = limits or self._own_limits
         return await self._within_block(partial(runner.resume, path, answer_type, chosen))
+
+    async def fork(
+        self,
+        run: str | Path,
+        *,
+        at: tuple[int, int],
+        say: str | None = None,
+        output_type: object = None,
+        limits: Limits | None = None,
+    ) -> RunResult:
+        """Begin a run that does what another one did up to a reply, and goes on differently.
+
+        It is a run of its own, with a trace of its own. What the other run was told after that is
+        taken for the same requests, but for that reply, and so nothing is paid twice.
+
+        Args:
+            run: The other run, in whatever state: its id or the beginning of that, its trace file,
+                or the folder of one.
+            at: The node and, from 1, its reply that is asked for anew.
+            say: What the node is told in addition, as from the user.
+            output_type: What the answer must be; None for what was asked for before.
+            limits: What the run may spend, with what is shared; None for the limits that this RLM
+                was given, or else those that the other run had.
+
+        Raises:
+            ConfigError: There is no trace_dir, or as `resume` does.
+            InputError: There is no such run, or no such reply in it.
+            RLMError: As `resume` does.
+        """
+        runner, path = self._opened(), await self._find(run)
+        answer_type = None if output_type is None else answer_type_of(output_type)
+        chosen = limits or self._own_limits
+        work = partial(runner.fork, path, at, say or "", answer_type, chosen)
+        return await self._within_block(work)
+
+    async def _find(self, run: str | Path) -> Path:
+        folder = self._trace_dir or default_trace_dir()
+        return await anyio.to_thread.run_sync(find_trace, os.fspath(run), folder)
 
     def _opened(self) -> Runner:
         if self._runner is None:
@@ -314,11 +350,7 @@ class RLM:
         """Read what the runs to recall from have on record."""
         if not self._recall:
             return None
-        folder = self._trace_dir or default_trace_dir()
-        paths = [
-            await anyio.to_thread.run_sync(find_trace, os.fspath(run), folder)
-            for run in self._recall
-        ]
+        paths = [await self._find(run) for run in self._recall]
         return await stack.enter_async_context(open_recorded(paths))
 
     async def _open_pool(
@@ -337,15 +369,6 @@ class RLM:
         opener = SandboxOpener(packages.assets, walls=await find_walls(assets), progress=progress)
         pool = await stack.enter_async_context(open_pool(opener, spares=self._spare_sandboxes))
         return pool, packages.names
-
-
-def _by_depth(
-    sub_model: str | Model | LLM | Sequence[str | Model | LLM] | None,
-) -> tuple[str | Model | LLM, ...]:
-    """Give the models below the root, the first for depth 1; none where none are set."""
-    if isinstance(sub_model, Sequence) and not isinstance(sub_model, str):
-        return tuple(sub_model)
-    return (sub_model,) if sub_model else ()
 
 
 def run_sync(

@@ -20,7 +20,7 @@ from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.models import Models
 from rlm_runtime._engine.past import RunPast
 from rlm_runtime._engine.recall import Recall
-from rlm_runtime._engine.recorded import RecordedReplies
+from rlm_runtime._engine.recorded import RecordedReplies, open_recorded
 from rlm_runtime._engine.replay import ReadValue
 from rlm_runtime._engine.run import Run
 from rlm_runtime._engine.seeds import SEED_BITS
@@ -28,6 +28,7 @@ from rlm_runtime._engine.tools import Tools
 from rlm_runtime._errors import ConfigError, RLMError
 from rlm_runtime._events import Event
 from rlm_runtime._export.live import listen
+from rlm_runtime._forking import begin_fork, read_fork_point
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.prices import check_priced
 from rlm_runtime._modes import AskedMode, Mode, ModeChoice, choose_mode
@@ -155,6 +156,47 @@ class Runner:
             except RLMError as exc:
                 exc.trace_path = path
                 raise
+
+    async def fork(
+        self,
+        source: Path,
+        at: tuple[int, int],
+        say: str,
+        answer_type: AnswerType | None,
+        limits: Limits | None,
+    ) -> RunResult:
+        """Begin a run that shares the record of another one up to a reply, which it asks for anew.
+
+        What the other run was answered after that is taken for the same requests.
+
+        Args:
+            source: The trace of the other run.
+            at: The node, and the number of the reply.
+            say: What the node is told in addition; empty for nothing.
+            answer_type: What the answer must be; None for what it had to be before.
+            limits: What the run may spend, with all that is shared; None for what they were.
+
+        Raises:
+            RLMError: There is no answer; `usage` and `trace_path` are set.
+        """
+        if self.trace_dir is None:
+            raise ConfigError("Cannot fork without a trace: set trace_dir to a folder for it")
+        point = await read_fork_point(source, *at)
+        await self._check_fork(source, answer_type, limits)
+        others = () if self.recorded is None else self.recorded.paths
+        async with open_recorded([source, *others], point) as recorded:
+            run = new_run_id()
+            path, event = await begin_fork(source, point, self.trace_dir, run, say=say)
+            if (on_event := listen(self.on_event, run)) is not None:
+                on_event(event)
+            return await replace(self, recorded=recorded).resume(path, answer_type, limits)
+
+    async def _check_fork(
+        self, source: Path, answer_type: AnswerType | None, limits: Limits | None
+    ) -> None:
+        """See that a run can go on, before anything is written."""
+        recorded = await read_recorded(source, answer_type)
+        replace(self, limits=limits or recorded.limits).check_can_resume(recorded.past)
 
     def check_can_resume(self, past: RunPast) -> None:
         """See that what the run had is here, too.

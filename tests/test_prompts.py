@@ -51,6 +51,7 @@ RENDER: dict[str, Callable[[Prompts], str]] = {
     "reminder_thoughts.md": lambda p: p.reminder("thoughts"),
     "reminder_tool_call.md": lambda p: p.reminder("tool_call"),
     "repetition.md": Prompts.repetition,
+    "said.md": lambda p: p.said("more"),
     "trimmed.md": Prompts.trimmed,
     "trimmed_message.md": lambda p: p.trimmed_message(characters=1, what="your reply", reply=2),
 }

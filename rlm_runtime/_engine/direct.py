@@ -87,8 +87,10 @@ class DirectNode(Node):
     async def _ask_once(
         self, cache_key: str, messages: Sequence[Message], options: CallOptions
     ) -> Completion:
-        self._asked = tuple(messages)
         self._calls += 1
+        told = [self._prompts.said(say) for say in self.replay.said(self._calls)]
+        newest = replace(messages[-1], content="\n\n".join([messages[-1].content, *told]))
+        messages = self._asked = (*messages[:-1], newest)
         past = self.replay.request(self._calls)
         if past is not None and past.completion is not None and past.messages == self._asked:
             completion = check_plain(past.completion, self.llm)

@@ -42,15 +42,15 @@ class History:
         self._sent = 0
         self._added.clear()
 
-    def add_to_last(self, text: str) -> None:
-        """Add a paragraph to the newest message, once."""
-        if text not in self._added:
+    def add_to_last(self, *texts: str) -> None:
+        """Add paragraphs to the newest message, each once."""
+        for text in texts:
             self._messages[-1] = self.with_addition(text)[-1]
             self._added.add(text)
 
     def with_addition(self, text: str) -> Sequence[Message]:
         """Give the messages as they are once `add_to_last` has added this."""
-        if text in self._added:
+        if text in self._added or self._messages[-1].content.endswith(f"\n\n{text}"):
             return self._messages
         newest = self._messages[-1]
         added = Message(role=newest.role, content=f"{newest.content}\n\n{text}")

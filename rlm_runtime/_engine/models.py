@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rlm_runtime._llm.base import LLM
+from rlm_runtime._models import Model
 from rlm_runtime._sandbox.base import SubCall, SubCallError
 
 
@@ -38,3 +39,12 @@ class Models:
                 f"Cannot use model {call.model!r}: the aliases of this run are: {known}",
                 stop_reason="error",
             ) from None
+
+
+def by_depth(
+    sub_model: str | Model | LLM | Sequence[str | Model | LLM] | None,
+) -> tuple[str | Model | LLM, ...]:
+    """Give the models below the root, the first for depth 1; none where none are set."""
+    if isinstance(sub_model, Sequence) and not isinstance(sub_model, str):
+        return tuple(sub_model)
+    return (sub_model,) if sub_model else ()

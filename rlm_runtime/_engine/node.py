@@ -261,6 +261,7 @@ class Node:
         if (begun := self.replay.asked_after_loss(self.iteration)) is not None:
             # What the lost sandbox gave is nowhere else
             self._history.restore(begun.messages)
+        self._history.add_to_last(*map(self._prompts.said, self.replay.said(self.iteration)))
         self._window.make_room(self.iteration)
         while True:
             try:

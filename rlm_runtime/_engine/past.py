@@ -130,6 +130,8 @@ class NodePast:
     iterations: dict[int, IterationPast] = field(default_factory=dict)
     sub_calls: list[SubCallPast] = field(default_factory=list)
     tool_calls: list[ToolCallPast] = field(default_factory=list)
+    said: dict[int, list[str]] = field(default_factory=dict)
+    """What forks told it in addition, by the iteration that it is told before."""
     answer: AnswerGiven | None = None
     """The answer that was accepted."""
     ended: NodeEnded | None = None

@@ -122,9 +122,12 @@ class _Reader:
             case RunForked():
                 past.run, past.fork = event.run, event
                 past.ended = None
+                if event.say and (node := past.nodes.get(event.node)) is not None:
+                    node.said.setdefault(event.iteration, []).append(event.say)
                 # What was under way is the other run's to pay
                 self._calls.forget_open()
                 self._end_session()
+                self._session_began = self._now
             case RunResumed():
                 self._end_session()
                 past.ended = None

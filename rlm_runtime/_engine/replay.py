@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Literal
@@ -69,6 +69,10 @@ class Replay:
     def request(self, iteration: int) -> IterationPast | None:
         """Give a request that is in the record."""
         return self._iterations.get(iteration)
+
+    def said(self, iteration: int) -> Sequence[str]:
+        """Give what forks tell the node in addition before an iteration."""
+        return () if self.past is None else self.past.said.get(iteration, ())
 
     def answered(self, iteration: int) -> IterationPast | None:
         """Give a request whose reply is in the record, and all before it."""
