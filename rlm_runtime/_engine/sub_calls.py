@@ -22,7 +22,7 @@ from rlm_runtime._engine.stops import stop_reason_of
 from rlm_runtime._errors import LimitExceededError
 from rlm_runtime._events import SubCallEnded, SubCallStarted
 from rlm_runtime._sandbox.base import SubCall, SubCallError
-from rlm_runtime._trace.values import pack_value
+from rlm_runtime._trace.values import is_small, measure_value
 from rlm_runtime._types import StopReason
 from rlm_runtime._values import UnsendableError
 
@@ -128,7 +128,7 @@ class SubCalls:
 
     def __init__(self, recording: Recording, past: RunPast | None = None) -> None:
         self._recording = recording
-        self._order = anyio.Lock()
+        self._order = anyio.Lock(fast_acquire=True)
         self._made = 0 if past is None else past.next_sub_call
         self._same = Counter({} if past is None else past.same_sub_calls)
 
@@ -190,6 +190,8 @@ def sub_call_key(call: SubCall, given: Given) -> str:
 async def _name(value: object) -> str:
     """Name a value as a trace would, so that a child's seed does not depend on there being one."""
     try:
-        return (await anyio.to_thread.run_sync(pack_value, value)).ref
+        if is_small(value):
+            return measure_value(value).ref
+        return (await anyio.to_thread.run_sync(measure_value, value)).ref
     except UnsendableError:
         return ""
