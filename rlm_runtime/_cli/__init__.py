@@ -13,6 +13,7 @@ from rlm_runtime._cli.stderr import protect_stderr, tell
 _COMMANDS = {
     "doctor": "Look at all that a run needs, and say what to do about the rest.",
     "export": "Write a run in another form.",
+    "fork": "Begin a run that does what another one did, and goes on differently.",
     "resume": "Go on with a run that was stopped, interrupted or killed.",
     "run": "Answer a question about a context of any size.",
     "runs": "List the runs, newest first; delete what nobody needs.",

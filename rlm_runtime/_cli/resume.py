@@ -95,7 +95,7 @@ def _resume(
     otel: bool,
     quiet: bool,
 ) -> Outcome:
-    settings, limits = _settings_of(ctx, recorded, options)
+    settings, limits = settings_of(ctx, recorded, options)
 
     async def go_on(rlm: RLM) -> RunResult:
         return await rlm.resume(path, output_type=schema, limits=limits)
@@ -105,9 +105,15 @@ def _resume(
     return anyio.run(partial(execute_work, open_runner, go_on, progress, recorded.tally))
 
 
-def _settings_of(
+def settings_of(
     ctx: click.Context, recorded: RecordedRun, options: dict[str, Any]
 ) -> tuple[Settings, Limits]:
+    """Give the settings and limits of a run, but for those that the user gave.
+
+    Raises:
+        UsageError: They do not go together.
+        ConfigError: There is no model, or no such tool.
+    """
     had = read_settings(recorded.settings)
     fill_in(ctx, options, had)
     models = take_model_options(options)

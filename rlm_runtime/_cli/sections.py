@@ -11,7 +11,7 @@ from rlm_runtime._cli.command import Command
 from rlm_runtime._limits import Limits
 
 SECTIONS = {
-    "Task and context": ("prompt", "contexts", "mode", "direct_below_chars", "schema"),
+    "Task and context": ("at", "say", "prompt", "contexts", "mode", "direct_below_chars", "schema"),
     "Models": (
         "model",
         "sub_models",

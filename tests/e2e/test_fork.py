@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +24,12 @@ from rlm_runtime import (
 )
 from rlm_runtime._events import Event, ModelRequested, NodeRebuilt, RunForked
 from rlm_runtime._trace.places import list_runs
-from rlm_runtime.testing import ScriptedLLM
+from rlm_runtime.testing import ScriptedLLM, open_loopback_server
 from tests._engine.fakes import asked, repl
 
 pytestmark = [pytest.mark.anyio, pytest.mark.deno, pytest.mark.usefixtures("assets")]
 
+ROOT = Path(__file__).parent.parent.parent
 QUERY = "Add up"
 PARTS = """
 import random
@@ -161,3 +165,52 @@ async def test_a_place_that_is_not_there_is_refused_and_nothing_is_left(tmp_path
         async with RLM(Counted("two").model, trace_dir=None) as rlm:
             with pytest.raises(ConfigError, match="Cannot fork without a trace"):
                 await rlm.fork(first.trace_path, at=(0, 1))
+
+
+async def rlm(tmp_path: Path, *args: str) -> tuple[int, str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ("RLM_SANDBOX_ASSETS", "RLM_CACHE_DIR")
+        or not name.startswith(("RLM_", "OPENAI_"))
+    }
+    traces = {"PYTHONPATH": str(ROOT), "RLM_TRACE_DIR": str(tmp_path / "traces")}
+    with anyio.fail_after(40):
+        done = await anyio.run_process(
+            [sys.executable, "-m", "rlm_runtime", *args],
+            check=False,
+            cwd=tmp_path,
+            env={**kept, **traces},
+        )
+    stderr = done.stderr.decode()
+    assert "Traceback" not in stderr
+    return done.returncode, done.stdout.decode(), stderr
+
+
+async def test_the_command_forks_a_run_and_shows_where_it_came_from(tmp_path: Path) -> None:
+    async def answer(messages: Sequence[Message]) -> str:
+        said = sum(message.role == "assistant" for message in messages)
+        told = "other" if "Say other." in messages[-1].content else "same"
+        return POLICY[asked(messages)][said] or repl(f"FINAL({told!r})")
+
+    async with open_loopback_server(answer) as server:
+        endpoint = ("-m", "any", "--base-url", server.base_url)
+        status, out, _ = await rlm(tmp_path, "run", "-p", QUERY, *endpoint)
+        assert (status, out) == (0, "same\n")
+        first = list_runs(tmp_path / "traces")[0].parent.name
+        before = server.stats.requests
+        # Model and endpoint are those that it had
+        status, out, err = await rlm(
+            tmp_path, "fork", first, "--at", "0:3", "--say", "Say other.", "--json"
+        )
+        report = json.loads(out)
+        assert (status, report["answer"], server.stats.requests) == (0, "other", before + 1)
+    assert report["run"] != first and Path(report["trace"]).parent.name == report["run"]
+    assert f"forked from {first} at node 0, iteration 3" in err
+    status, out, _ = await rlm(tmp_path, "view", report["run"])
+    assert status == 0 and first in out
+    status, out, err = await rlm(tmp_path, "fork", first, "--at", "7:1", *endpoint)
+    assert (status, out) == (2, "")
+    assert "Cannot fork at 7:1: there is no such node; node 0 has replies 1 to 3" in err
+    status, out, err = await rlm(tmp_path, "fork", first, "--at", "3", *endpoint)
+    assert status == 2 and "'3' is not of the form NODE:ITERATION" in err
