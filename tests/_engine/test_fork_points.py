@@ -9,10 +9,19 @@ from pathlib import Path
 import pytest
 
 from rlm_runtime._engine.fork_points import find_fork_point
+from rlm_runtime._engine.past_reading import read_past
 from rlm_runtime._engine.recorded import open_recorded
 from rlm_runtime._errors import InputError
-from rlm_runtime._events import Event, ModelReplied, ModelRequested, ReplayDiverged
-from tests._cli.events import replied
+from rlm_runtime._events import (
+    Event,
+    ModelReplied,
+    ModelRequested,
+    NodeStarted,
+    ReplayDiverged,
+    RunForked,
+    RunResumed,
+)
+from tests._cli.events import replied, run_started
 from tests.traces import write_trace
 
 pytestmark = pytest.mark.anyio
@@ -111,3 +120,20 @@ async def test_what_is_shared_and_the_reply_itself_are_not_recalled(tmp_path: Pa
 async def test_of_other_runs_all_is_recalled(tmp_path: Path) -> None:
     found = await recallable(tmp_path, (0, 2), RUN)
     assert found == ["0:1 0 1", "1:1 1 1", "2:1 3 1", "1:2 4 1", "0:2 5 1"]
+
+
+def test_the_time_that_is_shared_counts_once_and_what_is_said_is_kept() -> None:
+    started = NodeStarted(node=1, parent=0, depth=1, model="m", query="q", context="str")
+    forked = RunForked(run="new", parent="old", node=1, iteration=2, say="More.")
+    events = [run_started(), started, requested(1, 1, 0), answered(1, 0), forked]
+    shared = [replace(one, seq=at, mono=100.0 + at) for at, one in enumerate(events)]
+    # No time passes between the last event that is shared and the fork
+    shared[-1] = replace(shared[-1], mono=shared[-2].mono)
+    resumed = RunResumed(
+        seq=5, mono=9000.0, version="1", model="m", sub_model="m", limits={}, spent_seconds=3.0
+    )
+    for record in (shared, [*shared, resumed]):
+        past = read_past(record)
+        assert past is not None and past.fork is not None
+        assert (past.run, past.seconds) == ("new", 3.0)
+        assert past.nodes[1].said == {2: ["More."]}

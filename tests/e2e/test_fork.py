@@ -19,6 +19,7 @@ from rlm_runtime import (
     LimitExceededError,
     Limits,
     Message,
+    ModelError,
     RunResult,
     read_trace,
 )
@@ -143,6 +144,25 @@ async def test_a_child_can_be_forked_in_the_middle(tmp_path: Path) -> None:
     assert one.asked == ["part 1 2"]
     assert one.heard[0].endswith("Think again.")
     assert second.answer == first.answer
+
+
+async def test_a_fork_that_failed_goes_on_and_is_told_the_same_once(tmp_path: Path) -> None:
+    first = await record(tmp_path)
+
+    def fail(messages: Sequence[Message]) -> str:
+        raise ModelError("no")
+
+    broken = Counted("broken")
+    broken.model = ScriptedLLM(fail)
+    with pytest.raises(ModelError) as caught:
+        await fork(broken, tmp_path, first.run_id, (0, 3), say="Be quick.")
+    assert caught.value.trace_path is not None
+    two = Counted("two")
+    with anyio.fail_after(30):
+        async with RLM(two.model, trace_dir=tmp_path) as rlm:
+            second = await rlm.resume(caught.value.trace_path)
+    assert second.answer == [*first.answer[:3], "scripted/two"]
+    assert two.asked == [f"{QUERY} 3"] and two.heard[0].count("Be quick.") == 1
 
 
 async def test_spending_that_is_shared_counts_against_the_limits(tmp_path: Path) -> None:
