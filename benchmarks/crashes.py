@@ -129,7 +129,7 @@ def _counts(trials: Sequence[Trial], undisturbed: Undisturbed) -> Row:
         "kills": len(struck),
         "begun anew, nothing on record": sum(trial.anew for trial in trials),
         "requests, had nobody killed them": len(trials) * undisturbed.names.total(),
-        "requests": sum(trial.requests for trial in trials),
+        "requests that were made": sum(trial.requests for trial in trials),
         "asked again, reply on record": sum(trial.asked_again for trial in trials),
         "asked again, given up on record": sum(trial.given_up_again for trial in trials),
         "tool called again, result on record": sum(trial.stamped_again for trial in trials),

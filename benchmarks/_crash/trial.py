@@ -23,9 +23,11 @@ from rlm_runtime._trace.places import is_being_written
 from rlm_runtime.testing import open_loopback_server
 
 _ROOT = Path(__file__).parents[2]
-_SESSION_SECONDS = 120.0
+_SESSION_SECONDS = 300.0
 _FRESH_SECONDS = 0.05
-_OPTIONS = ("--max-seconds", "600", "--max-calls", "500", "--tools", "crash_tools:stamp")
+_LIMITS = ("--max-seconds", "600", "--max-calls", "500")
+# Tools are code, which no trace holds
+_OPTIONS = ("--tools", "crash_tools:stamp", "--json", "-q")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Trial:
     anew: int = 0
     """Times that nothing was there to be resumed."""
     requests: int = 0
+    """But for those that the code gives up."""
     asked_again: int = 0
     """Requests whose reply was in the trace already; of these there must be none."""
     given_up_again: int = 0
@@ -111,17 +114,19 @@ class _Play:
                     self._conclude(done, record)
                     break
                 trial.anew += record.path is None
-        trial.requests = len(self.endpoint.asked)
-        trial.names = Counter(one.name for one in self.endpoint.asked)
+        names = [one.name for one in self.endpoint.asked]
+        # What is given up at once may not even be sent
+        trial.names = Counter(name for name in names if not is_given_up(name))
+        trial.requests = trial.names.total()
 
     def _command(self, record: Record, base_url: str) -> list[str]:
         rlm = [sys.executable, "-m", "rlm_runtime"]
         if record.path is not None:
-            return [*rlm, "resume", record.run, "--json", "-q"]
+            return [*rlm, "resume", record.run, *_OPTIONS]
         given = ["-p", self._query, "-c", "context.txt", "-m", "m", "--base-url", base_url]
         schema = ["--schema", "schema.json"] if self._query == QUERY else []
         depth = ["--max-depth", str(depth_below(self._query))]
-        return [*rlm, "run", *given, *schema, *depth, *_OPTIONS, "--json", "-q"]
+        return [*rlm, "run", *given, *schema, *depth, *_LIMITS, *_OPTIONS]
 
     async def _session(
         self, command: Sequence[str], number: int, kill: Kill | None, full: Full | None
@@ -161,10 +166,10 @@ class _Play:
         trial, asked = self.trial, self.endpoint.names(number)
         if self._undisturbed is not None:
             for name, times in (asked + before.replies - self._undisturbed.names).items():
-                if is_given_up(name):
-                    trial.given_up_again += min(times, asked[name])
-                else:
+                if not is_given_up(name):
                     trial.asked_again += min(times, asked[name])
+                elif before.replies[name]:
+                    trial.given_up_again += asked[name]
         trial.stamped_again += sum(one in before.stamps for one in self._stamped(number))
         bases = {base for name in asked if (base := rests_on(name)) is not None}
         trial.unfounded += sum(not after.replies[base] for base in bases if self._is_known(base))
