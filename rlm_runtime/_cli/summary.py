@@ -68,6 +68,7 @@ class RunSummary:
             "size": self.size,
             "resumes": tally.resumes,
             "parent": None if tally.fork is None else tally.fork.parent,
+            "shared_cost": None if tally.fork is None else tally.shared.cost,
             "query": one_line(tally.query, 200),
         }
 

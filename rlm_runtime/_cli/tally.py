@@ -53,6 +53,8 @@ class Tally:
     resumes: int = 0
     fork: RunForked | None = None
     """What it goes on from, where that is another run."""
+    shared: Usage = field(default_factory=Usage)
+    """What of `usage` the other run spent, before they parted."""
     failed_attempts: int = 0
     """Attempts at model calls, those that were made again included."""
     lost_attempts: int = 0
@@ -112,9 +114,9 @@ class Tally:
                 self._take_settings(event)
             case RunForked():
                 self.run, self.started, self.fork = event.run, event.time, event
-                self.usage, self.recalled, self.tool_calls = Usage(), Usage(), 0
+                self.shared = self.usage
                 self.resumes = self.failed_attempts = self.lost_attempts = 0
-                self._begin_session(event.mono, 0.0)
+                self._begin_session(event.mono, self.seconds)
             case RunEnded():
                 self._end(event)
             case ModeChosen():
@@ -176,7 +178,7 @@ class Tally:
 
 def describe_spending(
     usage: Usage,
-    seconds: float,
+    seconds: float | None,
     *,
     max_cost: float | None = None,
     tool_calls: int = 0,
@@ -193,7 +195,8 @@ def describe_spending(
     tools = f", {count(tool_calls, 'tool call')}" if tool_calls else ""
     replies = f", {recalled:,} repl{'y' if recalled == 1 else 'ies'} recalled" if recalled else ""
     calls = f"{count(usage.calls, 'call')}{replies}{tools}"
-    return f"{calls}, {count(tokens, 'token')}, {cost}, {seconds:.1f} s"
+    time = "" if seconds is None else f", {seconds:.1f} s"
+    return f"{calls}, {count(tokens, 'token')}, {cost}{time}"
 
 
 def describe_fork(event: RunForked) -> str:

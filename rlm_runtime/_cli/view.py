@@ -70,7 +70,8 @@ def describe_run(tree: Tree, path: Path, unfinished: str) -> Iterator[str]:
 def _history(tally: Tally, unfinished: str) -> Iterator[str]:
     """Say where the run comes from, and what became of its sessions."""
     if tally.fork is not None:
-        yield f"forked from {describe_fork(tally.fork)}"
+        shared = describe_spending(tally.shared, None)
+        yield f"forked from {describe_fork(tally.fork)}, which had spent {shared} of it"
     if tally.resumes:
         yield f"resumed {count(tally.resumes, 'time')}"
     lost = tally.lost_attempts + (len(tally.in_flight) if unfinished == "crashed" else 0)

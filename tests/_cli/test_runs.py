@@ -56,6 +56,7 @@ def test_newest_run_is_first_with_all_it_took(tmp_path: Path) -> None:
         "size": path.stat().st_size,
         "resumes": 0,
         "parent": None,
+        "shared_cost": None,
         "query": "How many?",
     }
 
@@ -106,7 +107,7 @@ def test_sessions_and_forks_are_told(tmp_path: Path) -> None:
     write_trace(tmp_path, "r2", *SMALL_RUN[:4], forked())
     fork, first = listed(tmp_path)
     assert (first["status"], first["resumes"], first["cost"]) == ("answered", 1, 0.75)
-    assert (fork["status"], fork["parent"], fork["calls"]) == ("crashed", "r1", 0)
+    assert (fork["status"], fork["parent"], fork["calls"]) == ("crashed", "r1", 1)
 
 
 def test_garbage_is_unreadable_and_hides_no_other_run(tmp_path: Path) -> None:

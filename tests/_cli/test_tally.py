@@ -177,10 +177,12 @@ def test_calls_that_were_given_up_are_spending() -> None:
     assert usage.cost == 0.5
 
 
-def test_a_fork_begins_with_nothing_spent() -> None:
-    tally = tally_of(*SMALL_RUN[:4], ToolCalled(node=0, call=0, tool="t", arguments=""), forked())
+def test_a_fork_has_spent_what_it_shares() -> None:
+    before = (*SMALL_RUN[:4], ToolCalled(node=0, call=0, tool="t", arguments=""))
+    tally = tally_of(*before, forked())
     assert (tally.run, tally.started, tally.query) == ("r2", 1_900_000_000.0, "How many?")
-    assert (tally.usage, tally.tool_calls, tally.seconds) == (Usage(), 0, 0.0)
+    assert tally.usage == tally.shared == tally_of(*before).usage
+    assert tally.usage.calls == tally.tool_calls == 1
     assert (tally.nodes, tally.nodes_running) == (1, 0)
     assert tally.fork is not None
     assert describe_fork(tally.fork) == "r1 at node 0, iteration 2"

@@ -115,4 +115,6 @@ def test_a_fork_names_the_other_run(trace_dir: Path) -> None:
     write_trace(trace_dir, "r6", *SMALL_RUN[:2], forked())
     lines = invoke("r6").stdout.splitlines()
     assert lines[0].startswith("r2 crashed: ")
-    assert lines[1] == "forked from r1 at node 0, iteration 2"
+    spent = "0 calls, 0 tokens, $0.0000"
+    told = f"forked from r1 at node 0, iteration 2, which had spent {spent} of it"
+    assert lines[1] == told
