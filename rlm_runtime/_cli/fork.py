@@ -146,4 +146,5 @@ def _fork(
         return await rlm.fork(path, at=at, say=say, output_type=schema, limits=limits)
 
     open_runner = with_spans(settings.open_runner) if otel else settings.open_runner
-    return anyio.run(partial(execute_work, open_runner, work, make_progress(quiet=quiet), shared))
+    progress = make_progress(quiet=quiet, recorded=shared)
+    return anyio.run(partial(execute_work, open_runner, work, progress, shared))

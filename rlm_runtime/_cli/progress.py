@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+from copy import deepcopy
 from typing import Protocol
 
 import anyio
@@ -68,12 +69,12 @@ class Progress(Protocol):
         ...
 
 
-def make_progress(*, quiet: bool) -> Progress:
-    """Choose the form that fits stderr."""
+def make_progress(*, quiet: bool, recorded: Tally | None = None) -> Progress:
+    """Choose the form that fits stderr; `recorded` is what the run did before this session."""
     if quiet or sys.stderr is None:
         return NoProgress()
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        return LiveLine()
+        return LiveLine(recorded)
     return EventLines()
 
 
@@ -131,8 +132,8 @@ class EventLines:
 class LiveLine:
     """Keeps one line of sums on a terminal; events only change the sums."""
 
-    def __init__(self) -> None:
-        self._tally = Tally()
+    def __init__(self, recorded: Tally | None = None) -> None:
+        self._tally = Tally() if recorded is None else deepcopy(recorded)
         self._started = time.monotonic()
         self._spinner = itertools.cycle("|/-\\")
         self._status: int | None = None

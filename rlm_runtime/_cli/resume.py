@@ -101,7 +101,7 @@ def _resume(
         return await rlm.resume(path, output_type=schema, limits=limits)
 
     open_runner = with_spans(settings.open_runner) if otel else settings.open_runner
-    progress = make_progress(quiet=quiet)
+    progress = make_progress(quiet=quiet, recorded=recorded.tally)
     return anyio.run(partial(execute_work, open_runner, go_on, progress, recorded.tally))
 
 

@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from rlm_runtime._cli.progress import EventLines, LiveLine, NoProgress, make_progress
+from rlm_runtime._cli.tally import Tally
 from rlm_runtime._events import (
     AnswerGiven,
     HistoryTrimmed,
@@ -204,3 +205,19 @@ async def test_live_line_of_a_resumed_run_goes_on(monkeypatch: pytest.MonkeyPatc
     assert "\r\x1b[2Kresumed; it had run for 5000.0 s\n" in told
     assert "\r\x1b[2Krlm: warning: full; model calls wait until it can be written\n" in told
     assert re.search(r"1 node running, 0 done, .*, 50\d\d\.\d s\r", told)
+
+
+async def test_live_line_counts_what_the_run_had_spent_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stderr = put_terminal(monkeypatch)
+    before = Tally()
+    for event in SMALL_RUN[:8]:
+        before.add(event)
+    progress = LiveLine(before)
+    progress.show(resumed())
+    with anyio.move_on_after(0.01):
+        await progress.animate()
+    assert ", 2 calls, 2,400 tokens, $0.5000, " in stderr.getvalue()
+    # What is shown is no other's sum
+    assert before.resumes == 0
