@@ -50,12 +50,14 @@ class _Trials:
 
 
 def _kill(rng: random.Random, undisturbed: Undisturbed) -> Kill:
-    """Choose a moment: any of its life, or right after a reply."""
+    """Choose a moment: any of its life, or right after a reply or a request."""
     host_only = rng.random() < 0.25
     if rng.random() < 0.6:
         return Kill(seconds=rng.uniform(0, 1.05 * undisturbed.seconds), host_only=host_only)
-    answers = rng.randint(1, undisturbed.names.total())
-    return Kill(answers=answers, seconds=rng.choice(_DELAYS), host_only=host_only)
+    number = rng.randint(1, undisturbed.names.total())
+    if rng.random() < 0.5:
+        return Kill(requests=number, host_only=host_only)
+    return Kill(answers=number, seconds=rng.choice(_DELAYS), host_only=host_only)
 
 
 def _plan(

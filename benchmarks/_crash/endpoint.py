@@ -44,6 +44,7 @@ class Endpoint:
         """Reply as the tree has it."""
         asked = Asked(name_of(messages), self.session, time.monotonic())
         self.asked.append(asked)
+        self._tell()
         if is_given_up(asked.name):
             await anyio.sleep_forever()
         await anyio.sleep(self._random.uniform(*_LATENCY))
@@ -51,15 +52,19 @@ class Endpoint:
         pause = _PIECE_SECONDS if self._random.random() < 0.25 else 0.0
         asked.answered = time.monotonic() + pause * (len(text) // _PIECE_CHARS)
         self._answers += 1
-        self._next.set()
-        self._next = anyio.Event()
+        self._tell()
         return ScriptedReply(text, chunk_seconds=pause)
 
-    async def wait_answers(self, number: int) -> None:
-        """Wait until so many more requests were answered."""
-        until = self._answers + number
-        while self._answers < until:
+    async def wait_moment(self, *, answers: int, requests: int) -> None:
+        """Wait until so many more requests were answered, and so many were made."""
+        answers += self._answers
+        requests += len(self.asked)
+        while self._answers < answers or len(self.asked) < requests:
             await self._next.wait()
+
+    def _tell(self) -> None:
+        self._next.set()
+        self._next = anyio.Event()
 
     def names(self, session: int, *, answered_by: float | None = None) -> Counter[str]:
         """Count what a process asked; with a time, only what was answered until then."""

@@ -141,7 +141,7 @@ class _Play:
                     cwd=self._folder,
                     env=self._environment(number),
                     kill=kill,
-                    wait_answers=self.endpoint.wait_answers,
+                    wait_moment=self.endpoint.wait_moment,
                 )
                 tasks.cancel_scope.cancel()
         return done

@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import anyio
 import anyio.abc
@@ -22,8 +23,11 @@ class Kill:
     """A moment in the life of a process, and what is killed then."""
 
     seconds: float = 0.0
-    """After its start, or after so many answers."""
+    """After its start, or after the last of these."""
     answers: int = 0
+    """So many requests were answered."""
+    requests: int = 0
+    """So many were made: what led to the last of them must be on record."""
     host_only: bool = False
     """Whether its sandboxes must find out by themselves."""
 
@@ -42,6 +46,14 @@ class Session:
     stderr: str
     survivors: int
     """Processes below it that lived on."""
+
+
+class WaitMoment(Protocol):
+    """Waits until a process has made so many requests, and so many were answered."""
+
+    async def __call__(self, *, answers: int, requests: int) -> None:
+        """Wait."""
+        ...
 
 
 class _Victim:
@@ -73,7 +85,7 @@ async def run_session(
     cwd: Path,
     env: Mapping[str, str],
     kill: Kill | None,
-    wait_answers: Callable[[int], Awaitable[None]],
+    wait_moment: WaitMoment,
 ) -> Session:
     """Run a process to its end, or until it is killed."""
     output: dict[str, bytes] = {}
@@ -82,7 +94,7 @@ async def run_session(
         output[name] = b"".join([piece async for piece in stream])
 
     async def lurk(victim: _Victim, kill: Kill) -> None:
-        await wait_answers(kill.answers)
+        await wait_moment(answers=kill.answers, requests=kill.requests)
         await anyio.sleep(kill.seconds)
         victim.strike(host_only=kill.host_only)
 

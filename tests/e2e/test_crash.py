@@ -47,7 +47,7 @@ def assert_sound(trial: Trial, given: Undisturbed) -> None:
 
 KILLS: dict[str, Sequence[Kill]] = {
     "after its first reply": [Kill(answers=1)],
-    "in the middle, the host only": [Kill(answers=9, host_only=True)],
+    "with a request that rests on a reply, the host only": [Kill(requests=9, host_only=True)],
     "after its last reply": [Kill(answers=21, seconds=0.02)],
     "again and again": [Kill(answers=4), Kill(answers=3), Kill(seconds=0.5), Kill(answers=5)],
 }
