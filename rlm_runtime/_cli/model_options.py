@@ -98,6 +98,8 @@ class ModelOptions:
     reasoning_effort: str | None
     max_completion_tokens: int | None
     extra: Mapping[str, object] = field(repr=False)
+    base_url: str | None = None
+    """The endpoint of all models, which is sent no key."""
 
     def resolve(self, name: str) -> Model | LLM:
         """Give the model of a name, with its settings; a scripted one has none.
@@ -110,6 +112,7 @@ class ModelOptions:
             return resolved
         return Model(
             name,
+            base_url=self.base_url,
             temperature=self.temperature,
             top_p=self.top_p,
             seed=self.seed,

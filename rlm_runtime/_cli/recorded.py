@@ -1,7 +1,8 @@
 """What the trace of a run says of its settings, as the options of a command that goes on with it.
 
 All of it comes from a file that anybody may have written: what is no value of its option is left
-out. It names no file and no program that would be run.
+out. It names no file that would be read, no program that would be run, and no place that a key of the
+user would be sent to.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
@@ -20,6 +22,7 @@ from rlm_runtime._events import RunResumed, RunStarted
 from rlm_runtime._limits import Limits
 from rlm_runtime._trace.reader import read_trace
 
+_TRUSTED = ("https", "api.openai.com")
 _GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 _NUMBERS: dict[str, tuple[type, ...]] = {
     "temperature": (int, float),
@@ -76,6 +79,22 @@ def fill_in_limits(limits: Limits, run: RecordedRun, given: Mapping[str, object]
     return Limits(**(recorded | chosen))
 
 
+def recorded_url(ctx: click.Context, settings: Mapping[str, object]) -> str | None:
+    """Give the endpoint that the run asked, unless the user names one."""
+    if ctx.get_parameter_source("base_url") in _GIVEN:
+        return None
+    return _text(settings.get("base_url")) or _only_url(settings) or None
+
+
+def may_have_key(url: str) -> bool:
+    """Tell whether a key of the user may go to an endpoint that only a trace names."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return (parts.scheme, parts.netloc) == _TRUSTED
+
+
 def missing_members(settings: Mapping[str, object], given: Mapping[str, object]) -> list[str]:
     """Name what each request had in addition, and the record holds no value of."""
     model = settings.get("model")
@@ -86,19 +105,13 @@ def missing_members(settings: Mapping[str, object], given: Mapping[str, object])
 
 def _as_options(settings: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     models = [settings.get("model"), *_list(settings.get("sub_models"))]
-    aliases = settings.get("models")
-    named = aliases if isinstance(aliases, dict) else {}
     first = models[0] if isinstance(models[0], dict) else {}
-    if name := _text(first.get("name")):
+    if name := _name(first):
         yield "model", name
-    subs = [_text(one.get("name")) for one in models[1:] if isinstance(one, dict)]
-    yield "sub_models", tuple(name for name in subs if name)
-    pairs = [(alias, one.get("name")) for alias, one in named.items() if isinstance(one, dict)]
-    yield "aliases", tuple(f"{alias}={name}" for alias, name in pairs if _text(name))
-    everyone = [one for one in (*models, *named.values()) if isinstance(one, dict)]
-    yield "prices", tuple(filter(None, map(_price, everyone)))
-    if url := _text(settings.get("base_url")):
-        yield "base_url", url
+    yield "sub_models", tuple(filter(None, map(_name, models[1:])))
+    named = [(alias, _name(one)) for alias, one in _aliases(settings).items()]
+    yield "aliases", tuple(f"{alias}={name}" for alias, name in named if name and "=" not in alias)
+    yield "prices", tuple(filter(None, map(_price, _models(settings))))
     for name, types in _NUMBERS.items():
         if type(first.get(name)) in types:
             yield name, first[name]
@@ -107,10 +120,31 @@ def _as_options(settings: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     yield "packages", tuple(one for one in _list(settings.get("packages")) if _text(one))
     if type(spare := settings.get("spare_sandboxes")) is int and spare >= 0:
         yield "spare_sandboxes", spare
-    if (prompts := _text(settings.get("prompts"))) and Path(prompts).is_dir():
-        yield "prompts", Path(prompts)
     if settings.get("child_tools") in ("same", "none"):
         yield "child_tools", settings["child_tools"]
+
+
+def _models(settings: Mapping[str, object]) -> list[dict[str, object]]:
+    aliases = _aliases(settings).values()
+    found = [settings.get("model"), *_list(settings.get("sub_models")), *aliases]
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _aliases(settings: Mapping[str, object]) -> dict[str, object]:
+    aliases = settings.get("models")
+    return aliases if isinstance(aliases, dict) else {}
+
+
+def _only_url(settings: Mapping[str, object]) -> str:
+    """Give the endpoint that all models have of their own."""
+    urls = {_text(one.get("base_url")) for one in _models(settings)}
+    return urls.pop() if len(urls) == 1 else ""
+
+
+def _name(model: object) -> str:
+    """Name a model; some providers would take an address in it for their own, with the key."""
+    name = _text(model.get("name")) if isinstance(model, dict) else ""
+    return "" if "://" in name else name
 
 
 def _price(model: Mapping[str, object]) -> str:

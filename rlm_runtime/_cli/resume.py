@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,13 +22,16 @@ from rlm_runtime._cli.recorded import (
     RecordedRun,
     fill_in,
     fill_in_limits,
+    may_have_key,
     missing_members,
     read_run,
+    recorded_url,
 )
 from rlm_runtime._cli.schema import load_schema
 from rlm_runtime._cli.sections import SectionedCommand
 from rlm_runtime._cli.settings import Settings, make_settings, setting_options
 from rlm_runtime._cli.stderr import tell
+from rlm_runtime._config import read_environment
 from rlm_runtime._limits import Limits
 from rlm_runtime._paths import default_trace_dir
 from rlm_runtime._settings import read_settings
@@ -117,12 +121,28 @@ def settings_of(
     had = read_settings(recorded.settings)
     fill_in(ctx, options, had)
     models = take_model_options(options)
+    if url := recorded_url(ctx, had):
+        if may_have_key(url):
+            options["base_url"] = url
+        else:
+            _warn_of_key(url)
+            models = replace(models, base_url=url)
+    if isinstance(had.get("prompts"), str) and options["prompts"] is None:
+        tell(f"rlm: warning: The run had --prompts {had['prompts']}; a trace cannot choose files")
     for name in missing_members(had, models.extra):
         tell(f"rlm: warning: The run had --model-option {name}=…, whose value is not in its trace")
     if recorded.tally.mode == "direct":
         options["mode"] = "direct"
     settings = make_settings(models=models, **options)
     return settings, fill_in_limits(settings.limits, recorded, options)
+
+
+def _warn_of_key(url: str) -> None:
+    if read_environment().api_key is not None:
+        tell(
+            f"rlm: warning: The key is not sent to {url}, which only the trace names; "
+            "give it with --base-url to send it"
+        )
 
 
 async def _repeat(
