@@ -1,12 +1,13 @@
 """What the trace of a run says of its settings, as the options of a command that goes on with it.
 
 All of it comes from a file that anybody may have written: what is no value of its option is left
-out. It names no file that would be read, no program that would be run, and no place that a key of the
-user would be sent to.
+out. It names no file that would be read, no program that would be run, and no place that a key of
+the user would be sent to.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -22,6 +23,8 @@ from rlm_runtime._events import RunResumed, RunStarted
 from rlm_runtime._limits import Limits
 from rlm_runtime._trace.reader import read_trace
 
+_LONE = re.compile("[\ud800-\udfff]")
+_DEAREST = 1e9
 _TRUSTED = ("https", "api.openai.com")
 _GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 _NUMBERS: dict[str, tuple[type, ...]] = {
@@ -65,6 +68,8 @@ def fill_in(ctx: click.Context, options: dict[str, Any], settings: Mapping[str, 
     for name, value in _as_options(settings):
         if ctx.get_parameter_source(name) not in _GIVEN:
             options[name] = value
+    if ctx.get_parameter_source("prices") not in _GIVEN:
+        options["prices"] = tuple(_prices_of(settings, options))
 
 
 def fill_in_limits(limits: Limits, run: RecordedRun, given: Mapping[str, object]) -> Limits:
@@ -110,8 +115,7 @@ def _as_options(settings: Mapping[str, object]) -> Iterator[tuple[str, object]]:
         yield "model", name
     yield "sub_models", tuple(filter(None, map(_name, models[1:])))
     named = [(alias, _name(one)) for alias, one in _aliases(settings).items()]
-    yield "aliases", tuple(f"{alias}={name}" for alias, name in named if name and "=" not in alias)
-    yield "prices", tuple(filter(None, map(_price, _models(settings))))
+    yield "aliases", tuple(f"{alias}={name}" for alias, name in named if name and _is_alias(alias))
     for name, types in _NUMBERS.items():
         if type(first.get(name)) in types:
             yield name, first[name]
@@ -144,15 +148,28 @@ def _only_url(settings: Mapping[str, object]) -> str:
 def _name(model: object) -> str:
     """Name a model; some providers would take an address in it for their own, with the key."""
     name = _text(model.get("name")) if isinstance(model, dict) else ""
-    return "" if "://" in name else name
+    return "" if "://" in name else name.strip()
+
+
+def _is_alias(text: str) -> bool:
+    return bool(_text(text).strip()) and "=" not in text
+
+
+def _prices_of(settings: Mapping[str, object], options: Mapping[str, Any]) -> Iterator[str]:
+    """Give the prices of the models that the options name now."""
+    aliased = [pair.partition("=")[2].strip() for pair in options["aliases"]]
+    used = {options["model"], *options["sub_models"], *aliased}
+    for model in _models(settings):
+        if _name(model) in used and (price := _price(model)):
+            yield price
 
 
 def _price(model: Mapping[str, object]) -> str:
-    price, name = model.get("price"), _text(model.get("name"))
-    if not isinstance(price, dict) or not name:
+    price, name = model.get("price"), _name(model)
+    if not isinstance(price, dict) or not {"prompt", "completion"} <= price.keys():
         return ""
-    rates = [price.get(key) for key in ("prompt", "completion", "cached") if key in price]
-    if not all(type(rate) in (int, float) for rate in rates):
+    rates = [price[key] for key in ("prompt", "completion", "cached") if key in price]
+    if not all(type(rate) in (int, float) and 0 <= rate < _DEAREST for rate in rates):
         return ""
     return f"{name}={'/'.join(map(str, rates))}"
 
@@ -162,4 +179,5 @@ def _list(value: object) -> list[object]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """Give a text that can be sent somewhere."""
+    return value if isinstance(value, str) and _LONE.search(value) is None else ""

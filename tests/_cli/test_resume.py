@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,6 @@ from rlm_runtime._trace.writer import open_trace_writer
 from tests._cli.events import run_started
 
 KEY = "sk-of-the-user"
-URL = "http://collector.example/v1"
 
 
 class Endpoint(ThreadingHTTPServer):
@@ -154,3 +154,47 @@ def test_no_model_of_a_trace_is_an_address(
     assert "huggingface" not in repr(used)
     assert ("no model is configured" in stderr) == (place == "root")
     assert bool(used) == (place != "root")
+
+
+def test_recorded_price_of_a_model_that_is_not_used_any_more_is_left_out(
+    endpoint: Endpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    model = {"name": "m", "price": {"prompt": 1.0, "completion": 2.0}}
+    path = trace(tmp_path, model=model, base_url=endpoint.url)
+    status, stderr = resume(monkeypatch, capfd, path, "-m", "other", "--max-cost", "1")
+    assert (status, endpoint.bodies) == (11, []), stderr
+    assert "price" in stderr and "option names" not in stderr
+    status, _ = resume(monkeypatch, capfd, path, "-m", "other")
+    assert (status, len(endpoint.bodies)) == (20, 1)
+    path = trace(tmp_path / "again", model=model, base_url=endpoint.url)
+    status, _ = resume(monkeypatch, capfd, path, "--max-cost", "1")
+    assert (status, len(endpoint.bodies)) == (20, 2)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model": {"name": "m\ud800"}},
+        {"model": {"name": " m "}},
+        {"model": {"name": "m", "price": {"prompt": math.nan, "completion": 1}}},
+        {"model": {"name": "m", "price": {"prompt": 10**400, "completion": 1}}},
+        {"model": {"name": "m", "price": {"completion": 1}}},
+        {"models": {"": {"name": "m"}, " ": {"name": "m"}, "\ud800": {"name": "m"}}},
+        {"base_url": "http://a.example/\ud800"},
+        {"model": ["m"], "sub_models": {"a": 1}, "models": ["m"], "packages": "a", "base_url": 7},
+    ],
+)
+def test_settings_that_make_no_sense_are_left_out(
+    settings: dict[str, object],
+    endpoint: Endpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    path = trace(tmp_path, **settings)
+    model = () if settings.get("model") == {"name": " m "} else ("-m", "m")
+    status, stderr = resume(monkeypatch, capfd, path, *model, "--base-url", endpoint.url)
+    assert (status, len(endpoint.bodies)) == (20, 1), stderr
