@@ -29,6 +29,7 @@ from rlm_runtime._events import (
 
 _TOOL_LINES = 20
 _SUB_CALL_LINES = 20
+_WIDEST_INDENT = 3 * 40
 
 _Place = tuple[int, int]
 """Iteration and block."""
@@ -106,7 +107,8 @@ class Tree:
             number, indent, branch, below = stack.pop()
             node = self._nodes[number]
             yield f"{indent}{branch}{_headline(number, node, unfinished)}"
-            rest = indent + below
+            # Else a chain of many thousand nodes would be gigabytes of blanks
+            rest = (indent + below)[:_WIDEST_INDENT]
             bar = "│  " if node.children else "   "
             told = [*(line.text for line in node.lines), *node.failures.values()]
             yield from (f"{rest}{bar}{line}" for line in told)

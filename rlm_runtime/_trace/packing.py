@@ -13,6 +13,8 @@ _NAMES = {
     event_type: tuple(field.name for field in fields(event_type))
     for event_type in EVENT_TYPES.values()
 }
+_LARGEST = 10**300
+"""No number has more digits, so that sums and products of them are floats."""
 _SIMPLE = frozenset({bool, int, float, str, NoneType})
 
 
@@ -31,7 +33,7 @@ def to_event(kind: str, record: dict[str, object]) -> Event:
     for field in _fields_of(kind):
         if field.name in record:
             value = record[field.name]
-            if type(value) not in field.simple and not _fits(value, field.hint):
+            if not (type(value) in field.simple or _fits(value, field.hint)) or _is_huge(value):
                 raise ValueError(f"is a {kind!r} without a right {field.name!r}")
             values[field.name] = value
         elif field.required:
@@ -74,6 +76,10 @@ def _simple_types(hint: object) -> frozenset[type]:
     return frozenset({hint} & _SIMPLE)  # type: ignore[arg-type]  # what is left are types
 
 
+def _is_huge(value: object) -> bool:
+    return type(value) is int and not -_LARGEST < value < _LARGEST
+
+
 def _fits(value: object, hint: object) -> bool:
     """Check a value against the few kinds of types that events are made of."""
     match get_origin(hint), get_args(hint):
@@ -86,7 +92,7 @@ def _fits(value: object, hint: object) -> bool:
             return isinstance(value, tuple) and all(_fits(part, item) for part in value)
         case origin, (key, item) if origin is dict:
             return isinstance(value, dict) and all(
-                _fits(k, key) and _fits(v, item) for k, v in value.items()
+                _fits(k, key) and _fits(v, item) and not _is_huge(v) for k, v in value.items()
             )
     if hint is NoneType:
         return value is None

@@ -320,6 +320,23 @@ def test_a_large_event_that_is_none_is_an_error(tmp_path: Path) -> None:
                 list(trace.events())
 
 
+@pytest.mark.parametrize("field", ["seconds", "node", "limits"])
+def test_numbers_that_no_float_can_hold_are_an_error(tmp_path: Path, field: str) -> None:
+    ran: dict[str, object] = {"kind": "sandbox_started", "node": 1, "pid": 1, "seconds": 1}
+    told: dict[str, object] = {"kind": "limits_told", "node": 1, "iteration": 1}
+    for huge, is_read in ((10**299, True), (10**400, False), (-(10**400), False)):
+        value = {**told, "limits": {"a": huge}} if field == "limits" else {**ran, field: huge}
+        data, bulk = encode(value), measure_value(value)
+        head = PartHead(bulk.digest, "value", len(data), 0, 0)
+        records = make_record(PART, head.pack(), data), make_record(LARGE_EVENT, bulk.digest)
+        with open_trace(raw_trace(tmp_path / "t", *records)) as trace:
+            if is_read:
+                assert len(list(trace.events())) == 1
+                continue
+            with pytest.raises(TraceError, match=f"without a right '{field}'"):
+                list(trace.events())
+
+
 def test_values_are_not_read_to_find_the_events(
     tmp_path: Path, whole: tuple[bytes, tuple[Event, ...], str]
 ) -> None:
