@@ -37,7 +37,6 @@ HAD = {
     "sub_models": ("s", "t"),
     "aliases": ("fast=q",),
     "prices": ("openai/m=1/2/0.5",),
-    "base_url": "http://host/v1",
     "temperature": 0.5,
     "seed": 3,
     "packages": ("attrs",),
@@ -72,13 +71,14 @@ def test_what_is_not_given_is_as_it_was() -> None:
 
 
 def test_options_and_variables_win(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RLM_BASE_URL", "http://other/v1")
+    monkeypatch.setenv("RLM_SPARE_SANDBOXES", "2")
     found = filled_in(SETTINGS, "-m", "new", "--child-tools", "same", "--seed", "9")
     changed = {
         "model": "new",
         "child_tools": "same",
         "seed": 9,
-        "base_url": "http://other/v1",
+        "spare_sandboxes": 2,
+        "prices": (),
     }
     assert {name: found[name] for name in HAD} == HAD | changed
 
