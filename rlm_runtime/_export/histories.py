@@ -50,8 +50,8 @@ class History:
         elif whole or added[0]["role"] == "system":
             self._messages = added
         else:
-            if added[0]["role"] != "assistant":
-                self._messages = self.messages
+            if added[0]["role"] != "assistant" and self._reply is not None:
+                self._messages.append({"role": "assistant", "content": self._reply})
             self._messages += added
         self._reply = None
 
