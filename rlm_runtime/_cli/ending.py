@@ -62,9 +62,12 @@ def conclude(
     quiet: bool,
     debug: bool,
 ) -> ExitStatus:
-    """Deliver the answer, and tell on stderr how the run ended."""
-    run = outcome.tally.run
-    if run is None and outcome.error is not None:
+    """Deliver the answer, and tell on stderr how the run ended.
+
+    Raises:
+        Exception: What kept the run from beginning, or from going on at all.
+    """
+    if outcome.error is not None and not outcome.began:
         raise outcome.error
     report = make_report(outcome, trace if trace and trace.is_file() else None)
     if outcome.signum is not None:

@@ -51,6 +51,8 @@ class Outcome:
     signum: int | None = None
     """The signal that interrupted the run."""
     tally: Tally = field(default_factory=Tally)
+    began: bool = False
+    """Whether anything happened in this session."""
 
 
 async def execute(
@@ -93,6 +95,7 @@ async def execute_work(
     outcome = Outcome(tally=Tally() if tally is None else tally)
 
     def observe(event: Event) -> None:
+        outcome.began = True
         outcome.tally.add(event)
         progress.show(event)
 

@@ -20,10 +20,10 @@ from rlm_runtime._cli.progress import make_progress
 from rlm_runtime._cli.recorded import read_run
 from rlm_runtime._cli.resume import settings_of
 from rlm_runtime._cli.schema import load_schema
-from rlm_runtime._cli.sections import SectionedCommand
+from rlm_runtime._cli.sections import GoingOnCommand
 from rlm_runtime._cli.settings import setting_options
 from rlm_runtime._cli.tally import Tally
-from rlm_runtime._errors import InputError
+from rlm_runtime._errors import InputError, TraceError
 from rlm_runtime._paths import default_trace_dir
 from rlm_runtime._trace.places import find_run
 from rlm_runtime._trace.reader import read_trace
@@ -42,7 +42,7 @@ def _parse_place(_ctx: click.Context, _param: click.Parameter, text: str) -> tup
     return int(found[1]), int(found[2])
 
 
-@click.command("fork", cls=SectionedCommand)
+@click.command("fork", cls=GoingOnCommand)
 @click.argument("run")
 @click.option(
     "--at",
@@ -90,11 +90,7 @@ def command(
     options["trace_dir"] = options["trace_dir"] or default_trace_dir()
     path = find_trace(run, options["trace_dir"])
     shared = _read_shared(path, at)
-    parent = shared.run
     outcome = _fork(ctx, path, shared, at, say, answer_schema, options, otel=otel, quiet=quiet)
-    if outcome.error is not None and outcome.tally.run == parent:
-        # It did not begin
-        raise outcome.error
     status = conclude(
         outcome,
         find_run(options["trace_dir"], outcome.tally.run or ""),
@@ -111,7 +107,7 @@ def _read_shared(path: Path, at: tuple[int, int]) -> Tally:
 
     Raises:
         UsageError: The run has no such reply.
-        TraceError: Its trace cannot be read.
+        InputError: Its trace is damaged.
     """
     # The engine loads only where it is needed
     from rlm_runtime._engine.fork_points import find_fork_point
@@ -120,6 +116,8 @@ def _read_shared(path: Path, at: tuple[int, int]) -> Tally:
         point = find_fork_point(read_trace(path), *at)
     except InputError as exc:
         raise click.UsageError(str(exc)) from exc
+    except TraceError as exc:
+        raise InputError(str(exc)) from exc
     tally = Tally()
     for event in read_trace(path):
         if event.seq >= point.seq:

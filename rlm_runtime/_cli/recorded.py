@@ -18,7 +18,7 @@ import click
 from click.core import ParameterSource
 
 from rlm_runtime._cli.tally import Tally
-from rlm_runtime._errors import InputError
+from rlm_runtime._errors import InputError, TraceError
 from rlm_runtime._events import RunResumed, RunStarted
 from rlm_runtime._limits import Limits
 from rlm_runtime._trace.reader import read_trace
@@ -48,9 +48,15 @@ def read_run(path: Path) -> RecordedRun:
     """Read the trace of a run.
 
     Raises:
-        InputError: It ends before the run began.
-        TraceError: It cannot be read.
+        InputError: It is damaged, or ends before the run began.
     """
+    try:
+        return _read(path)
+    except TraceError as exc:
+        raise InputError(str(exc)) from exc
+
+
+def _read(path: Path) -> RecordedRun:
     tally = Tally()
     found: RecordedRun | None = None
     for event in read_trace(path):

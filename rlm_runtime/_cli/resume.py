@@ -28,20 +28,22 @@ from rlm_runtime._cli.recorded import (
     recorded_url,
 )
 from rlm_runtime._cli.schema import load_schema
-from rlm_runtime._cli.sections import SectionedCommand
+from rlm_runtime._cli.sections import GoingOnCommand
 from rlm_runtime._cli.settings import Settings, make_settings, setting_options
 from rlm_runtime._cli.stderr import tell
 from rlm_runtime._config import read_environment
+from rlm_runtime._errors import InputError
 from rlm_runtime._limits import Limits
 from rlm_runtime._paths import default_trace_dir
 from rlm_runtime._settings import read_settings
+from rlm_runtime._trace.places import is_being_written
 
 if TYPE_CHECKING:  # the command line must be able to start without the engine
     from rlm_runtime._rlm import RLM
     from rlm_runtime._runner import RunResult
 
 
-@click.command("resume", cls=SectionedCommand)
+@click.command("resume", cls=GoingOnCommand)
 @click.argument("run")
 @click.option(
     "--schema",
@@ -77,6 +79,8 @@ def command(
     output = check_output(output)
     answer_schema = load_schema(schema) if schema else None
     path = find_trace(run, options["trace_dir"] or default_trace_dir())
+    if is_being_written(path):
+        raise InputError(f"Cannot resume run {run!r}: it is running")
     recorded = read_run(path)
     outcome = (
         anyio.run(partial(_repeat, path, answer_schema, recorded))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 
 import click
@@ -33,6 +34,10 @@ SECTIONS = {
 """The parameters under each heading, in the order in which they are shown."""
 
 
+_OF_THE_RUN = {*SECTIONS["Models"], *SECTIONS["Limits"], *SECTIONS["What the code may use"]}
+_DEFAULT = re.compile(r"  \[default: [^]]*\]")
+
+
 class SectionedCommand(Command):
     """A command whose help has a heading for each section, and `Other options` for the rest."""
 
@@ -40,7 +45,7 @@ class SectionedCommand(Command):
         """Write the options."""
         rows: dict[str, tuple[str, str]] = {}
         for param in self.get_params(ctx):
-            row = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            row = self._row(param, ctx) if isinstance(param, click.Option) else None
             if param.name is not None and row is not None:
                 rows[param.name] = row
         named = {name for names in SECTIONS.values() for name in names}
@@ -48,3 +53,16 @@ class SectionedCommand(Command):
         for heading, names in {**SECTIONS, "Other options": rest}.items():
             with formatter.section(heading):
                 formatter.write_dl([rows[name] for name in names if name in rows])
+
+    def _row(self, option: click.Option, ctx: click.Context) -> tuple[str, str] | None:
+        return option.get_help_record(ctx)
+
+
+class GoingOnCommand(SectionedCommand):
+    """The same for a command that goes on with a run, whose settings are its defaults."""
+
+    def _row(self, option: click.Option, ctx: click.Context) -> tuple[str, str] | None:
+        row = super()._row(option, ctx)
+        if row is None or option.name not in _OF_THE_RUN:
+            return row
+        return row[0], _DEFAULT.sub("", row[1])

@@ -7,6 +7,7 @@ import re
 import click
 import pytest
 
+from rlm_runtime._cli import cli
 from rlm_runtime._cli.run import command
 from rlm_runtime._cli.sections import SECTIONS
 
@@ -29,3 +30,16 @@ def test_each_option_has_the_variable_that_the_help_promises(option: click.Optio
     name = option.opts[-1].removeprefix("--").replace("-", "_").upper()
     expected = None if name in ("PROMPT", "CONTEXT", "OUTPUT") else f"RLM_{name}"
     assert option.envvar == expected
+
+
+@pytest.mark.parametrize("name", ["resume", "fork"])
+def test_what_goes_on_with_a_run_has_its_settings_as_defaults(name: str) -> None:
+    going_on = cli.get_command(click.Context(cli), name)
+    assert going_on is not None
+    with click.Context(going_on, info_name=f"rlm {name}", max_content_width=100) as ctx:
+        shown = going_on.get_help(ctx)
+    settings, _, output = shown.partition("\nOutput:\n")
+    assert re.findall(r"\[default: [^]]*\]", " ".join(settings.split())) == [
+        "[default: the one that the run had]"
+    ]
+    assert "[default: in the user's state folder]" in " ".join(output.split())
