@@ -66,6 +66,7 @@ class Tally:
     _nodes: set[int] = field(default_factory=set)
     _running: set[int] = field(default_factory=set)
     _first_mono: float | None = None
+    _is_forking: bool = False
 
     @property
     def stop_reason(self) -> StopReason | None:
@@ -108,12 +109,15 @@ class Tally:
                 self.run, self.query, self.started = event.run, event.query, event.time
                 self._take_settings(event)
             case RunResumed():
-                self.resumes += 1
+                # The first session of a fork is no resumption
+                self.resumes += not self._is_forking
+                self._is_forking = False
                 self.lost_attempts += len(self.in_flight)
                 self._begin_session(event.mono, event.spent_seconds)
                 self._take_settings(event)
             case RunForked():
                 self.run, self.started, self.fork = event.run, event.time, event
+                self._is_forking = True
                 self.shared = self.usage
                 self.resumes = self.failed_attempts = self.lost_attempts = 0
                 self._begin_session(event.mono, self.seconds)

@@ -188,3 +188,10 @@ def test_a_fork_has_spent_what_it_shares() -> None:
     assert describe_fork(tally.fork) == "r1 at node 0, iteration 2"
     tally.add(diverged(0, 1))
     assert tally.nodes_running == 1
+
+
+def test_the_first_session_of_a_fork_is_no_resumption() -> None:
+    tally = tally_of(*SMALL_RUN[:4], resumed(), forked(at=200), resumed(at=300))
+    assert tally.resumes == 0
+    tally.add(resumed(at=400))
+    assert tally.resumes == 1
