@@ -76,5 +76,5 @@ def _history(tally: Tally, unfinished: str) -> Iterator[str]:
         yield f"resumed {count(tally.resumes, 'time')}"
     lost = tally.lost_attempts + (len(tally.in_flight) if unfinished == "crashed" else 0)
     if lost:
-        state = "were under way when it crashed" if lost > 1 else "was under way when it crashed"
-        yield f"{count(lost, 'attempt')} at model calls {state}"
+        were = "s at model calls were" if lost > 1 else " at a model call was"
+        yield f"{lost:,} attempt{were} under way when it crashed"

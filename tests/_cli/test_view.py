@@ -109,6 +109,8 @@ def test_sessions_of_a_run_are_told(trace_dir: Path) -> None:
     assert lines[-1] == "rlm resume r4 goes on from here"
     with growing_trace(trace_dir, "r5", *SMALL_RUN[:2], *lost[:1]):
         assert len(invoke("r5").stdout.splitlines()) == 2
+    told = "1 attempt at a model call was under way when it crashed"
+    assert invoke("r5").stdout.splitlines()[1] == told
 
 
 def test_a_fork_names_the_other_run(trace_dir: Path) -> None:
