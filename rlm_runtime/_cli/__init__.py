@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 
@@ -53,7 +54,9 @@ def main() -> None:
         status = ExitStatus.USAGE
     except click.ClickException as exc:
         status = exc.exit_code
-        tell(f"rlm: {exc.format_message()}")
+        # click's own messages are sentences, some with a choice on each line
+        message = re.sub(r"\s*\n\s*", " ", exc.format_message())
+        tell(f"rlm: {message.removesuffix('.')}")
         if isinstance(exc, click.UsageError) and exc.ctx is not None:
             tell(f"rlm: hint: {exc.ctx.command_path} --help lists the options")
     except click.Abort:

@@ -45,3 +45,20 @@ def test_list_of_commands_says_what_each_says_of_itself() -> None:
         assert command is not None
         assert command.name == name
         assert " ".join(shown.split()).count(f"{name} {command.get_short_help_str(100)}") == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["resume"], "Missing argument 'RUN'"),
+        (["export"], "Missing option '--to'. Choose from: html, jsonl, chat, otel"),
+        (["runs", "none"], "No such command 'none'"),
+        (["runs", "-n", "0"], "Invalid value for '-n' / '--limit': 0 is not in the range x>=1"),
+    ],
+)
+def test_usage_errors_are_one_line_without_a_full_stop(args: list[str], message: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "rlm_runtime", *args], capture_output=True, check=False, text=True
+    )
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"rlm: {message}")
+    assert len(done.stderr.splitlines()) == 2
