@@ -210,7 +210,11 @@ class _Reader:
         if before is not None and before.completion is None and before.has_failed:
             # The node took what a content filter refused for an empty reply
             before.completion = Completion(
-                text="", model=before.model, usage=Usage(), finish_reason="content_filter"
+                text="",
+                model=before.model,
+                usage=Usage(),
+                finish_reason="content_filter",
+                is_counted=False,
             )
         node.iterations[event.iteration] = IterationPast(
             number=event.iteration, messages=call.messages, request=event.seq, model=event.model
@@ -243,6 +247,8 @@ class _Reader:
         iteration = node.iterations.get(event.iteration)
         if iteration is not None and event.block in iteration.blocks:
             iteration.blocks[event.block].executed = event
+            # It was run again in another sandbox, before the model was told of the loss
+            iteration.loss = None
 
     def _end_call(self, event: SubCallEnded | ToolReturned | ToolFailed) -> None:
         if not isinstance(event, SubCallEnded):
