@@ -137,7 +137,9 @@ class Ledger:
 
     def nodes_left(self) -> int | None:
         """Tell how many nodes may still be started; None for no limit."""
-        return None if self._limits.max_nodes is None else self._limits.max_nodes - self._nodes
+        # A run that goes on may have started more than it is granted now
+        limit = self._limits.max_nodes
+        return None if limit is None else max(0, limit - self._nodes)
 
     def seconds_left(self) -> float | None:
         """Tell how much of the run's time is left; None for no limit."""

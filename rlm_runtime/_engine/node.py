@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import anyio
@@ -290,7 +290,11 @@ class Node:
         completion = past.completion
         assert completion is not None, "it is answered"
         self._history.restore(past.messages)
-        self._window.learn(completion)
+        if past.model != self.llm.name:
+            # What one model counts bounds nothing for another
+            completion = replace(completion, is_counted=False)
+        else:
+            self._window.learn(completion)
         self.account.recall(past.messages, completion, self.llm.info.price)
         return completion
 

@@ -1,0 +1,70 @@
+"""Limits hold for all sessions of a run together, whatever changes between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from rlm_runtime._errors import ModelContentFilterError
+from rlm_runtime._events import (
+    ModelAttemptStarted,
+    ModelRequested,
+    SubCallStarted,
+)
+from rlm_runtime._limits import Limits
+from rlm_runtime._types import Message
+from tests._engine.fakes import repl, script
+from tests._engine.metered import MeteredLLM
+from tests._engine.resuming import MemoryTrace, session
+from tests._engine.test_resume import new, until
+
+pytestmark = pytest.mark.anyio
+
+
+def prompt_bounds(trace: MemoryTrace) -> list[int]:
+    return [one.prompt_tokens for one in trace.events if isinstance(one, ModelAttemptStarted)]
+
+
+async def test_fewer_nodes_than_were_started_let_none_begin() -> None:
+    code = "a = await llm_query('a')\nb = await llm_query('b')\nc = await llm_query('c')"
+    replies = {"root": [repl(code), repl("await FINAL(limits()['nodes'])")]}
+    replies |= dict.fromkeys("abc", [repl("await FINAL(1)")])
+    whole = await session(script(replies))
+    cut = until(whole.trace, SubCallStarted, 3)
+    done = await session(script(replies), cut, limits=Limits(max_nodes=2))
+    assert done.run.ledger.nodes == 3
+    assert done.answer == 0
+
+
+async def test_a_reply_that_a_filter_held_back_tells_nothing_of_the_next_prompt() -> None:
+    def policy(messages: Sequence[Message]) -> str:
+        said = sum(one.role == "assistant" for one in messages)
+        if said == 0:
+            raise ModelContentFilterError("held back")
+        return [repl("n = 3"), repl("await FINAL(n)")][said - 1]
+
+    limits = Limits(max_tokens=200_000)
+    whole = await session(MeteredLLM(policy, latency=lambda: 0), limits=limits)
+    assert whole.answer == 3
+    cut = until(whole.trace, ModelRequested, 2)
+    done = await session(MeteredLLM(policy, latency=lambda: 0), cut, limits=limits)
+    assert prompt_bounds(done.trace)[1] == prompt_bounds(whole.trace)[1]
+
+
+class Denser(MeteredLLM):
+    """Counts more tokens than the model whose place it takes."""
+
+    name = "denser"
+
+
+async def test_what_one_model_counted_bounds_no_prompt_of_another() -> None:
+    replies = script({"root": [repl("n = 1"), repl("await FINAL(n)")]})
+    limits = Limits(max_tokens=200_000)
+    whole = await session(MeteredLLM(replies, latency=lambda: 0), limits=limits)
+    cut = until(whole.trace, ModelRequested, 2)
+    same = await session(MeteredLLM(replies, latency=lambda: 0), cut.cut(99), limits=limits)
+    other = await session(Denser(replies, latency=lambda: 0), cut.cut(99), limits=limits)
+    assert same.answer == other.answer == 1
+    sent = sum(len(one["content"]) for one in new(other, ModelRequested)[-1].messages)
+    assert prompt_bounds(same.trace)[-1] < sent < prompt_bounds(other.trace)[-1]
