@@ -26,7 +26,7 @@ from rlm_runtime._engine.run import Run
 from rlm_runtime._engine.seeds import SEED_BITS
 from rlm_runtime._engine.tools import Tools
 from rlm_runtime._errors import ConfigError, RLMError
-from rlm_runtime._events import Event
+from rlm_runtime._events import Event, usage_of
 from rlm_runtime._export.live import listen
 from rlm_runtime._forking import begin_fork, read_fork_point
 from rlm_runtime._limits import Limits
@@ -303,18 +303,10 @@ async def repeat(recorded: Recorded) -> RunResult:
     assert ended is not None, "it is answered"
     async with open_values(recorded.path) as values:
         answer = await read_answer(recorded, values)
-    usage = Usage(
-        calls=ended.calls,
-        prompt_tokens=ended.prompt_tokens,
-        cached_tokens=ended.cached_tokens,
-        completion_tokens=ended.completion_tokens,
-        reasoning_tokens=ended.reasoning_tokens,
-        cost=ended.cost,
-    )
     return RunResult(
         answer=answer,
         stop_reason="answered",
-        usage=usage,
+        usage=usage_of(ended),
         mode=past.mode,
         run_id=past.run,
         trace_path=recorded.path,

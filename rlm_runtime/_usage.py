@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,7 @@ import anyio
 from rlm_runtime._account import Account, Granted, Room
 from rlm_runtime._errors import LimitExceededError
 from rlm_runtime._limits import Limits
-from rlm_runtime._types import Usage
+from rlm_runtime._types import Message, Usage
 from rlm_runtime._worst_case import Kind, WorstCase, dollars, messages_tokens, money, rates
 
 _BYTES_PER_TOKEN = 4
@@ -342,14 +342,35 @@ def _amount(name: str, number: int) -> str:
 
 def _estimate(worst: WorstCase, completion_tokens: int | None, seconds: float) -> Usage:
     """Guess what an attempt used that was cancelled under way."""
-    written = int(seconds * _TOKENS_PER_SECOND)
-    if completion_tokens is not None:
-        written = min(written, completion_tokens)
-    prompt = messages_tokens(worst.messages) // _BYTES_PER_TOKEN
-    usage = Usage(
-        calls=1,
-        prompt_tokens=min(prompt, worst.prompt_tokens),
-        completion_tokens=written,
-        cost=None,
+    usage = estimate_unseen(
+        worst.messages,
+        seconds,
+        most_prompt_tokens=worst.prompt_tokens,
+        most_completion_tokens=completion_tokens,
     )
-    return replace(usage, cost=None if worst.price is None else worst.price.cost(usage))
+    cost = None if worst.price is None else worst.price.cost(usage)
+    return replace(usage, calls=1, cost=cost)
+
+
+def estimate_unseen(
+    messages: Sequence[Message],
+    seconds: float,
+    *,
+    most_prompt_tokens: int,
+    most_completion_tokens: int | None,
+) -> Usage:
+    """Guess what an attempt used whose end nobody saw; what it cost is left open.
+
+    Args:
+        messages: What was sent.
+        seconds: How long it was under way.
+        most_prompt_tokens: The most that the prompt can have.
+        most_completion_tokens: The most that the reply may have; None where nothing bounds it.
+    """
+    written = int(seconds * _TOKENS_PER_SECOND)
+    if most_completion_tokens is not None:
+        written = min(written, most_completion_tokens)
+    prompt = messages_tokens(messages) // _BYTES_PER_TOKEN
+    return Usage(
+        prompt_tokens=min(prompt, most_prompt_tokens), completion_tokens=written, cost=None
+    )

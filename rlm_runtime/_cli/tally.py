@@ -22,6 +22,7 @@ from rlm_runtime._events import (
     RunResumed,
     RunStarted,
     ToolCalled,
+    usage_of,
 )
 from rlm_runtime._modes import Mode
 from rlm_runtime._types import StopReason, Usage
@@ -134,16 +135,16 @@ class Tally:
                 self.in_flight.add(event.call)
             case ModelAttemptFailed():
                 self.in_flight.discard(event.call)
-                self.usage += _usage_of(event)
+                self.usage += usage_of(event)
                 self.failed_attempts += 1
                 if event.wait is not None:
                     self.waiting[event.node, event.call] = event.mono + event.wait
             case ModelReplied(recalled=str(run)) if run:
-                self.recalled += replace(_usage_of(event), calls=1)
+                self.recalled += replace(usage_of(event), calls=1)
                 self.usage = replace(self.usage, calls=max(0, self.usage.calls - 1))
             case ModelReplied() | ModelFailed():
                 self.in_flight.discard(event.call)
-                self.usage += _usage_of(event)
+                self.usage += usage_of(event)
                 self.waiting.pop((event.node, event.call), None)
 
     def _begin_session(self, mono: float, spent_seconds: float) -> None:
@@ -159,13 +160,7 @@ class Tally:
         self.ended = event
         self.in_flight.clear()
         # It knows best what was spent, also on calls that were refused after all
-        self.usage = replace(
-            self.usage,
-            calls=event.calls,
-            prompt_tokens=event.prompt_tokens,
-            completion_tokens=event.completion_tokens,
-            cost=event.cost,
-        )
+        self.usage = usage_of(event)
         self.seconds = event.seconds
 
     def _tell_time(self, mono: float) -> None:
@@ -211,19 +206,3 @@ def describe_fork(event: RunForked) -> str:
 def count(number: int, noun: str) -> str:
     """Write a number with its noun: `1 call`, `2,000 calls`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _usage_of(event: ModelReplied | ModelAttemptFailed | ModelFailed) -> Usage:
-    if isinstance(event, ModelFailed):
-        return Usage(
-            prompt_tokens=event.prompt_tokens,
-            completion_tokens=event.completion_tokens,
-            cost=event.cost,
-        )
-    return Usage(
-        prompt_tokens=event.prompt_tokens,
-        cached_tokens=event.cached_tokens,
-        completion_tokens=event.completion_tokens,
-        reasoning_tokens=event.reasoning_tokens,
-        cost=event.cost,
-    )

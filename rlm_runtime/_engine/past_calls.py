@@ -11,11 +11,11 @@ from rlm_runtime._events import (
     ModelFailed,
     ModelReplied,
     ModelRequested,
+    usage_of,
 )
 from rlm_runtime._types import Completion, Message, Role, Usage
+from rlm_runtime._usage import estimate_unseen
 
-_CHARS_PER_TOKEN = 4
-_TOKENS_PER_SECOND = 80
 _ROLES: dict[str, Role] = {"system": "system", "assistant": "assistant"}
 
 
@@ -70,7 +70,7 @@ class CallsPast:
     def fail_attempt(self, event: ModelAttemptFailed) -> None:
         """Note what an attempt took that failed."""
         if (call := self._open.get(event.call)) is not None:
-            usage = _usage(event)
+            usage = usage_of(event)
             begun = usage.prompt_tokens + usage.completion_tokens > 0
             self._charge(call, usage, worst=call.worst if begun else None)
             call.attempt = None
@@ -80,15 +80,7 @@ class CallsPast:
         call = self._open.pop(event.call, None)
         if call is None:
             return None
-        completion = Completion(
-            text=event.text,
-            model=event.model,
-            usage=_usage(event),
-            reasoning=event.reasoning,
-            finish_reason=event.finish_reason,
-            seconds_to_first_token=event.seconds_to_first_token,
-            is_counted=event.counted,
-        )
+        completion = completion_of(event)
         worst = None if event.counted else call.worst
         self._charge(call, completion.usage, worst=worst, is_recalled=bool(event.recalled))
         return call, completion
@@ -103,12 +95,7 @@ class CallsPast:
             self.made[call.request.node] -= 1
             return None
         if event.cancelled:
-            usage = Usage(
-                prompt_tokens=event.prompt_tokens,
-                completion_tokens=event.completion_tokens,
-                cost=event.cost,
-            )
-            self._charge(call, usage, worst=call.worst)
+            self._charge(call, usage_of(event), worst=call.worst)
         return None if event.cancelled else call
 
     def break_off(self, mono: float) -> None:
@@ -146,24 +133,25 @@ def _message(one: dict[str, str]) -> Message:
     return Message(role=role, content=one.get("content", ""))
 
 
-def _usage(event: ModelReplied | ModelAttemptFailed) -> Usage:
-    return Usage(
-        prompt_tokens=event.prompt_tokens,
-        cached_tokens=event.cached_tokens,
-        completion_tokens=event.completion_tokens,
-        reasoning_tokens=event.reasoning_tokens,
-        cost=event.cost,
+def completion_of(reply: ModelReplied) -> Completion:
+    """Give a reply as the model gave it."""
+    return Completion(
+        text=reply.text,
+        model=reply.model,
+        usage=usage_of(reply),
+        reasoning=reply.reasoning,
+        finish_reason=reply.finish_reason,
+        seconds_to_first_token=reply.seconds_to_first_token,
+        is_counted=reply.counted,
     )
 
 
 def _estimate(call: OpenCall, attempt: ModelAttemptStarted, mono: float) -> Usage:
     """Guess what an attempt took that nobody saw the end of; its cost is for who knows prices."""
-    prompt = sum(len(one.content) for one in call.messages) // _CHARS_PER_TOKEN
-    written = int(max(0.0, mono - attempt.mono) * _TOKENS_PER_SECOND)
-    if attempt.completion_tokens is not None:
-        written = min(written, max(0, attempt.completion_tokens))
-    return Usage(
-        prompt_tokens=min(prompt, max(0, attempt.prompt_tokens)),
-        completion_tokens=written,
-        cost=None,
+    most = attempt.completion_tokens
+    return estimate_unseen(
+        call.messages,
+        max(0.0, mono - attempt.mono),
+        most_prompt_tokens=max(0, attempt.prompt_tokens),
+        most_completion_tokens=None if most is None else max(0, most),
     )

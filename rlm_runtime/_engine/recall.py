@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio.to_thread
 
 from rlm_runtime._engine.nearest import Request, explain_miss, name_request
+from rlm_runtime._engine.past_calls import completion_of
 from rlm_runtime._engine.recorded import RecordedReplies
 from rlm_runtime._errors import ModelRecallError
-from rlm_runtime._types import Completion, Usage
+from rlm_runtime._types import Completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +51,8 @@ class Recall:
         place = self._recorded.places(key)[self._taken[key]]
         self._taken[key] += 1
         reply = await self._recorded.load(place)
-        usage = Usage(
-            calls=1,
-            prompt_tokens=reply.prompt_tokens,
-            cached_tokens=reply.cached_tokens,
-            completion_tokens=reply.completion_tokens,
-            reasoning_tokens=reply.reasoning_tokens,
-            cost=reply.cost,
-        )
-        completion = Completion(
-            text=reply.text,
-            model=reply.model,
-            usage=usage,
-            reasoning=reply.reasoning,
-            finish_reason=reply.finish_reason,
-            is_counted=reply.counted,
-        )
+        # Nobody waited for a first token here
+        completion = replace(completion_of(reply), seconds_to_first_token=None)
         return Recalled(completion, place.run)
 
     async def missing(self, request: Request) -> ModelRecallError:

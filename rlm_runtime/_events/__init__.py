@@ -46,6 +46,7 @@ from rlm_runtime._events.runs import (
     TraceRecovered,
     TraceStalled,
 )
+from rlm_runtime._events.spending import usage_of
 
 __all__ = [
     "AnswerGiven",
@@ -80,6 +81,7 @@ __all__ = [
     "TraceRecovered",
     "TraceStalled",
     "WorstCaseExceeded",
+    "usage_of",
 ]
 
 EVENT_TYPES: dict[str, type[Event]] = {

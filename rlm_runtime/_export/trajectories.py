@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rlm_runtime._events import (
@@ -22,6 +22,7 @@ from rlm_runtime._events import (
     RunStarted,
     SubCallEnded,
     SubCallStarted,
+    usage_of,
 )
 from rlm_runtime._export.histories import History
 from rlm_runtime._types import StopReason, Usage
@@ -195,19 +196,8 @@ def _discount(trajectories: list[Trajectory]) -> None:
 
 
 def _usage(event: ModelReplied | ModelFailed | ModelAttemptFailed) -> Usage:
-    if isinstance(event, ModelFailed):
-        return Usage(
-            # One that was not sent is none
-            calls=int(event.attempts > 0),
-            prompt_tokens=event.prompt_tokens,
-            completion_tokens=event.completion_tokens,
-            cost=event.cost,
-        )
-    return Usage(
-        calls=int(isinstance(event, ModelReplied)),
-        prompt_tokens=event.prompt_tokens,
-        cached_tokens=event.cached_tokens,
-        completion_tokens=event.completion_tokens,
-        reasoning_tokens=event.reasoning_tokens,
-        cost=event.cost,
+    # One that was not sent is none
+    is_call = (
+        isinstance(event, ModelReplied) or isinstance(event, ModelFailed) and event.attempts > 0
     )
+    return replace(usage_of(event), calls=int(is_call))

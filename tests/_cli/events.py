@@ -130,6 +130,8 @@ def run_ended(
         completion_tokens=400,
         cost=0.5,
         seconds=4.0,
+        cached_tokens=20,
+        reasoning_tokens=40,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -57,10 +57,16 @@ def test_run_that_goes_on_has_sums_too() -> None:
 
 
 def test_the_end_of_a_run_knows_best_what_was_spent() -> None:
-    ended = replace(run_ended(), calls=3, prompt_tokens=2500, completion_tokens=450, cost=0.75)
-    usage = tally_of(*SMALL_RUN[:-1], ended).usage
-    assert (usage.calls, usage.prompt_tokens, usage.completion_tokens) == (3, 2500, 450)
-    assert (usage.cost, usage.cached_tokens, usage.reasoning_tokens) == (0.75, 20, 40)
+    usage = Usage(
+        calls=3,
+        prompt_tokens=2500,
+        cached_tokens=25,
+        completion_tokens=450,
+        reasoning_tokens=45,
+        cost=0.75,
+    )
+    ended = replace(run_ended(), **asdict(usage))
+    assert tally_of(*SMALL_RUN[:-1], ended).usage == usage
 
 
 def test_one_unknown_cost_makes_the_sum_unknown() -> None:
