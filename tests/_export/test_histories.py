@@ -10,7 +10,7 @@ from rlm_runtime._export.histories import History
 def test_a_request_takes_no_copy_of_what_came_before() -> None:
     history = History()
     history.ask([{"role": "system", "content": "s"}])
-    for number in range(20_000):
+    for _ in range(20_000):
         history.ask([{"role": "user", "content": "q"}] * 5)
         history.reply("r")
     tracemalloc.start()
