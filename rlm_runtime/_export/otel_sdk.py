@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Self
@@ -30,6 +31,9 @@ from rlm_runtime._export.spans import Span
 
 _PER_REQUEST = 100
 _KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
+
+_GIVEN_UP = "Failed to export spans batch due to timeout"
+_REFUSED = re.compile(r"Max retries exceeded.*\[Errno -?\d+\] ([^\"'()]+)")
 
 _UNSET = TraceFlags(TraceFlags.DEFAULT)
 
@@ -167,6 +171,12 @@ class Complaints(logging.Handler):
         # An attempt that is made again is told each time
         line = record.getMessage().removeprefix("Transient error ")
         line = line.partition(" encountered while ")[0]
+        if self._lines and line.startswith(_GIVEN_UP):
+            return
+        # Of a connection that fails, all libraries below tell; the system said why
+        if (why := _REFUSED.search(line)) is not None:
+            line = why[1].lower()
+        line = line.removesuffix(".")
         if line not in self._lines:
             self._lines = [*self._lines[-1:], line]
 

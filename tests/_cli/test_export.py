@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -128,3 +129,15 @@ def test_a_collector_that_refuses_is_exit_1(monkeypatch: pytest.MonkeyPatch) -> 
         result = invoke("--to", "otel")
     assert result.exit_code == 1
     assert result.stderr.startswith("rlm: Cannot send spans to ")
+
+
+def test_a_collector_that_is_not_there_is_told_in_few_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as taken:  # it listens to nobody
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        result = invoke("--to", "otel")
+    assert result.exit_code == 1
+    assert result.stderr == f"rlm: Cannot send spans to '{url}/v1/traces': connection refused\n"
