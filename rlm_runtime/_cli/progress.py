@@ -226,7 +226,7 @@ def describe_event(event: Event) -> str | None:
 def _describe_run_event(event: Event) -> str | None:
     match event:
         case RunResumed():
-            return f"resumed; it had run for {event.spent_seconds:.1f} s"
+            return f"going on; it had run for {event.spent_seconds:.1f} s"
         case RunForked():
             return f"forked from {describe_fork(event)}"
         case NodeRebuilt():
@@ -240,7 +240,7 @@ def _describe_run_event(event: Event) -> str | None:
             return f"rlm: warning: {reason(event.error)}; model calls wait until it can be written"
         case TraceRecovered():
             return (
-                f"rlm: the trace is written again after {event.seconds:.1f} s, nothing is missing"
+                f"rlm: The trace is written again after {event.seconds:.1f} s, nothing is missing"
             )
         case TraceFailed():
             return f"rlm: warning: {reason(event.error)}; the run goes on without a trace"

@@ -100,14 +100,14 @@ def test_lines_tell_the_events_of_note(monkeypatch: pytest.MonkeyPatch) -> None:
         "rlm: warning: m\\x1b[2J counted 12,000 tokens where 9,000 were allowed;"
         " limits cannot hold it to less",
         "node 1 ended: max_calls: Cannot call: max_calls is 3",
-        "resumed; it had run for 3.0 s",
+        "going on; it had run for 3.0 s",
         "forked from r1 at node 0, iteration 2",
         "node 3 rebuilt (4 blocks, 1.2 s)",
         "node 3 differs at iteration 2: stdout\\x1b[2J is not",
         "node 0: an answer was rejected: not a\\x1b[2J list",
         "rlm: warning: Cannot write to trace 't': no space left\\x1b[2J;"
         " model calls wait until it can be written",
-        "rlm: the trace is written again after 3.2 s, nothing is missing",
+        "rlm: The trace is written again after 3.2 s, nothing is missing",
     ]
 
 
@@ -202,7 +202,7 @@ async def test_live_line_of_a_resumed_run_goes_on(monkeypatch: pytest.MonkeyPatc
     with anyio.move_on_after(0.01):
         await progress.animate()
     told = stderr.getvalue()
-    assert "\r\x1b[2Kresumed; it had run for 5000.0 s\n" in told
+    assert "\r\x1b[2Kgoing on; it had run for 5000.0 s\n" in told
     assert "\r\x1b[2Krlm: warning: full; model calls wait until it can be written\n" in told
     assert re.search(r"1 node running, 0 done, .*, 50\d\d\.\d s\r", told)
 
