@@ -218,6 +218,6 @@ async def test_live_line_counts_what_the_run_had_spent_before(
     progress.show(resumed())
     with anyio.move_on_after(0.01):
         await progress.animate()
-    assert ", 2 calls, 2,400 tokens, $0.5000, " in stderr.getvalue()
+    assert ", 2 calls, 2,400 tokens, $0.5000 of $9, " in stderr.getvalue()
     # What is shown is no other's sum
     assert before.resumes == 0
