@@ -28,6 +28,7 @@ from rlm_runtime._events import (
     ReplayDiverged,
     RunForked,
     RunResumed,
+    RunStarted,
     SandboxLost,
     ToolFailed,
     TraceFailed,
@@ -143,6 +144,8 @@ class LiveLine:
         self._tally.add(event)
         if isinstance(event, ModelAttemptFailed):
             self._status = event.status
+        if isinstance(event, RunStarted):
+            self._started = time.monotonic()
         if isinstance(event, RunResumed):
             self._started = time.monotonic() - event.spent_seconds
         if isinstance(event, _LASTING) and (line := describe_event(event)):

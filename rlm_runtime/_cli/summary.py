@@ -83,7 +83,7 @@ class RunSummary:
             one_line(status, 22),
             self.tally.nodes,
             usage.calls,
-            usage.prompt_tokens + usage.completion_tokens,
+            f"{usage.prompt_tokens + usage.completion_tokens:,}",
             "unknown" if usage.cost is None else f"${usage.cost:.4f}",
             f"{self.tally.seconds:.1f}",
             describe_size(self.size),

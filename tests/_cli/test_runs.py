@@ -68,7 +68,7 @@ def test_table_has_a_line_for_each_run_and_a_sum(tmp_path: Path) -> None:
     assert " ".join(head.split()) == (
         "id started status nodes calls tokens cost seconds size query"
     )
-    assert newer.split()[3:9] == ["stopped", "max_cost", "2", "2", "2400", "$0.5000"]
+    assert newer.split()[3:9] == ["stopped", "max_cost", "2", "2", "2,400", "$0.5000"]
     assert older.startswith(f"{OLD}  20")
     assert older.endswith("a\\x1b[31m b" + "c" * 48 + "…")
     assert " crashed " in older

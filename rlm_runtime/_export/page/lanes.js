@@ -6,7 +6,7 @@
  */
 
 import { el, svg } from "./dom.js";
-import { duration, whole } from "./words.js";
+import { count, duration } from "./words.js";
 
 const WIDTH = 1000;
 const LEAST = 2;
@@ -67,8 +67,8 @@ export function overview(story) {
     for (const call of callsOf(item)) calls.push({ t: sentAt(call), end: story.endOf(call) });
   }
   const most = { calls: peak(calls), nodes: peak(nodes) };
-  const label = `At most ${whole(most.calls.most)} model calls and ` +
-    `${whole(most.nodes.most)} nodes at once`;
+  const label = `At most ${count(most.calls.most, "model call")} and ` +
+    `${count(most.nodes.most, "node")} at once`;
   const drawing = svg(
     "svg",
     { viewBox: `0 0 ${WIDTH} ${PEAK}`, preserveAspectRatio: "none", role: "img", class: "peaks" },
