@@ -16,6 +16,7 @@ from rlm_runtime._events import (
 from rlm_runtime._types import Completion, Message, Role, Usage
 from rlm_runtime._usage import estimate_unseen
 
+_MOST_SECONDS = 86400.0
 _ROLES: dict[str, Role] = {"system": "system", "assistant": "assistant"}
 
 
@@ -151,7 +152,7 @@ def _estimate(call: OpenCall, attempt: ModelAttemptStarted, mono: float) -> Usag
     most = attempt.completion_tokens
     return estimate_unseen(
         call.messages,
-        max(0.0, mono - attempt.mono),
+        min(max(0.0, mono - attempt.mono), _MOST_SECONDS),
         most_prompt_tokens=max(0, attempt.prompt_tokens),
         most_completion_tokens=None if most is None else max(0, most),
     )
