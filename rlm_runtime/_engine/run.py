@@ -61,6 +61,8 @@ from rlm_runtime._sandbox.base import (
 from rlm_runtime._types import Completion, Message, StopReason
 from rlm_runtime._usage import Ledger
 
+_SECONDS_TO_READ_ANSWER = 30.0
+
 
 class Run:
     """One query answered. It is the `Tree` of its nodes."""
@@ -233,19 +235,19 @@ class Run:
             SandboxError: It has no sandbox.
         """
         depth = node.depth + 1
-        if depth > self.limits.max_depth:
-            raise SubCallError(
-                f"Cannot start a sub-call: max_depth is {self.limits.max_depth}",
-                stop_reason="error",
-            )
-        llm = self._models.for_call(call, depth)
-        by_node = depth < self.limits.max_depth and call.recursive is not False
+        if node.replay.past is None:
+            self._check_depth(depth)
         given = await self._sub_calls.take_in(call)
         key = sub_call_key(call, given)
         past = node.replay.take_sub_call(key)
         if past is not None:
             with suppress(NotRecordedError):
                 return await node.replay.sub_call_outcome(past)
+        # What is on record is given whatever may be called now
+        self._check_depth(depth)
+        llm = self._models.for_call(call, depth)
+        by_node = depth < self.limits.max_depth and call.recursive is not False
+        if past is not None:
             sub_call = self._sub_calls.reopen(past)
         else:
             sub_call = self._sub_calls.start(
@@ -267,6 +269,13 @@ class Run:
                 answer = await answer_plainly(self, node, llm, call, given, sub_call.number, past)
             sub_call.answered(answer, await self._recording.keep(answer))
         return answer
+
+    def _check_depth(self, depth: int) -> None:
+        if depth > self.limits.max_depth:
+            raise SubCallError(
+                f"Cannot start a sub-call: max_depth is {self.limits.max_depth}",
+                stop_reason="error",
+            )
 
     async def call_tool(self, node: Node, call: ToolCall) -> object:
         """Call a tool of a node.
@@ -295,13 +304,14 @@ class Run:
         return {**left, "tool_calls": self._tool_calls.left} if node.tools else left
 
     async def _answer_in_time(self, given: Given, seed: int) -> object:
+        past = None if self._past is None else self._past.root
         with self._time:
             if self.limits.max_seconds is not None:
-                self._time.deadline = (
-                    anyio.current_time() + self.limits.max_seconds - self._spent_seconds
-                )
+                left = self.limits.max_seconds - self._spent_seconds
+                if past is not None and past.answer is not None:
+                    left = max(left, _SECONDS_TO_READ_ANSWER)
+                self._time.deadline = anyio.current_time() + left
             llm = self._models.for_depth(0)
-            past = None if self._past is None else self._past.root
             return await self._answer_by_node(
                 given, llm=llm, depth=0, parent=None, seed=seed, past=past
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -121,6 +121,7 @@ async def session(
     context: object = "the context",
     output_type: object = None,
     limits: Limits | None = None,
+    aliases: Mapping[str, LLM] | None = None,
     tools: Tools = NO_TOOLS,
     mode: ModeChoice = WITH_REPL,
     sandboxes: FakeSandboxes | None = None,
@@ -134,7 +135,7 @@ async def session(
     llm = Counting(ScriptedLLM(model, name="root") if callable(model) else model, asked)
     sandboxes = sandboxes or FakeSandboxes()
     run = Run(
-        models=Models(root=llm, subs=[llm], aliases={}),
+        models=Models(root=llm, subs=[llm], aliases=aliases or {}),
         limits=limits or Limits(),
         prompts=Prompts.load(),
         open_sandbox=sandboxes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,9 @@ from rlm_runtime._errors import ModelContentFilterError
 from rlm_runtime._events import (
     ModelAttemptStarted,
     ModelRequested,
+    NodeEnded,
+    RunForked,
+    SubCallEnded,
     SubCallStarted,
 )
 from rlm_runtime._limits import Limits
@@ -68,3 +72,35 @@ async def test_what_one_model_counted_bounds_no_prompt_of_another() -> None:
     assert same.answer == other.answer == 1
     sent = sum(len(one["content"]) for one in new(other, ModelRequested)[-1].messages)
     assert prompt_bounds(same.trace)[-1] < sent < prompt_bounds(other.trace)[-1]
+
+
+async def test_an_answer_that_was_given_in_time_is_one_when_the_time_is_over() -> None:
+    whole = await session(script({"root": [repl("await FINAL(5)")]}))
+    cut = until(whole.trace, NodeEnded)
+    first, last = cut.events[0], cut.events[-1]
+    # Its sandbox took long to end
+    cut.log[cut.log.index(last)] = replace(last, mono=first.mono + 100)
+    done = await session(script({}), cut, limits=Limits(max_seconds=90))
+    assert done.answer == 5
+
+
+async def test_answers_on_record_are_given_where_no_more_could_be_asked() -> None:
+    code = "a = await llm_query('a', model='other')\nprint(a)\nb = await llm_query('b')"
+    replies = {"root": [repl(code), repl("await FINAL([a, b])")], "b": [repl("await FINAL(2)")]}
+    other = MeteredLLM(lambda messages: repl("await FINAL(1)"), latency=lambda: 0)
+    whole = await session(script(replies), aliases={"other": other})
+    assert whole.answer == [1, 2]
+    cut = until(whole.trace, SubCallEnded, 2)
+    done = await session(script(replies), cut, limits=Limits(max_depth=0))
+    assert done.answer == [1, 2] and done.asked.total() == 1
+
+
+async def test_a_fork_pays_for_no_call_that_the_other_run_had_under_way() -> None:
+    code = "a = [await one for one in [llm_query(p, recursive=False) for p in 'ab']]"
+    replies = {"root": [repl(code), repl("await FINAL(a)")], "a": ["1"], "b": ["2"]}
+    whole = await session(script(replies))
+    cut = until(whole.trace, ModelAttemptStarted, 2)
+    cut.record(RunForked(run="fork", parent="run", node=0, iteration=2, say=""))
+    done = await session(script(replies), cut)
+    assert done.answer == ["1", "2"]
+    assert done.run.ledger.usage.calls == 4 == done.asked.total() + 1
