@@ -64,8 +64,8 @@ async def keep_given(
         query_ref=query_ref,
         context_ref=context_ref,
         schema=schema,
-        query_name=query_ref or await _name(query),
-        context_name="" if context is query else context_ref or await _name(context),
+        query_name=query_ref or await name_value(query),
+        context_name="" if context is query else context_ref or await name_value(context),
     )
 
 
@@ -187,8 +187,8 @@ def sub_call_key(call: SubCall, given: Given) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-async def _name(value: object) -> str:
-    """Name a value as a trace would, so that a child's seed does not depend on there being one."""
+async def name_value(value: object) -> str:
+    """Name a value as a trace would, so that nothing depends on there being one."""
     try:
         if is_small(value):
             return measure_value(value).ref

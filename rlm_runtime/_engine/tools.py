@@ -14,6 +14,7 @@ from rlm_runtime._describe import preview
 from rlm_runtime._engine.node import Node
 from rlm_runtime._engine.recording import Recording
 from rlm_runtime._engine.replay import NotRecordedError
+from rlm_runtime._engine.sub_calls import name_value
 from rlm_runtime._events import ToolCalled, ToolFailed, ToolReturned
 from rlm_runtime._limits import Limits
 from rlm_runtime._sandbox.base import ToolCall, ToolCallError
@@ -62,8 +63,9 @@ class ToolCalls:
         tool = node.tools.get(call.name)
         if tool is None:
             raise ToolCallError(f"Cannot call {call.name[:100]!r}: this node has no such tool")
-        arguments_ref = await self._recording.keep([call.args, call.kwargs])
-        key = f"{tool.name}/{arguments_ref}"
+        arguments = [call.args, call.kwargs]
+        arguments_ref = await self._recording.keep(arguments)
+        key = f"{tool.name}/{arguments_ref or await name_value(arguments)}"
         past = node.replay.take_tool_call(key)
         if past is not None:
             with suppress(NotRecordedError):
@@ -104,6 +106,7 @@ class ToolCalls:
             result = await self._call(tool, call)
         except ToolError as exc:
             self._record(failed(error=str(exc), seconds=time.monotonic() - started))
+            await self._recording.wait_written()
             raise ToolCallError(str(exc)) from exc
         except BaseException:
             seconds = time.monotonic() - started
