@@ -332,3 +332,21 @@ async def test_an_answer_that_was_given_needs_no_sandbox() -> None:
     cut = until(whole.trace, AnswerGiven)
     done = await session(script({}), cut)
     assert done.answer == [1] and not done.asked and not done.sandboxes.opened
+
+
+async def test_a_failure_of_a_sub_call_is_told_again_as_it_was() -> None:
+    code = "try:\n    a = await llm_query('child')\nexcept Exception as e:\n"
+    code += "    a = [type(e).__name__, e.stop_reason, e.partial]"
+    replies = {"root": [repl(code), repl("await FINAL(a)")], "child": [repl("print(5)")] * 2}
+    whole = await session(script(replies), limits=Limits(max_iterations=2))
+    assert whole.answer == ["SubCallError", "max_iterations", "5"]
+    cut = until(whole.trace, ModelReplied, 4)
+    done = await session(script(replies), cut, limits=Limits(max_iterations=2))
+    assert done.answer == whole.answer and not done.asked
+
+
+async def test_three_replies_without_code_end_a_node_that_lost_its_sandbox_before() -> None:
+    replies = {"root": ["Well.", repl("lose('It is gone')"), *["Well."] * 3, repl("1")]}
+    whole = await session(script(replies))
+    assert whole.error is not None and "3 replies in a row" in str(whole.error)
+    assert (await session(script(replies), until(whole.trace, ModelReplied, 4))).asked.total() == 1
