@@ -46,6 +46,13 @@ def test_an_id_wins_over_a_path_and_a_whole_id_over_longer_ones(trace_dir: Path)
     assert find_trace(IDS[0], trace_dir) == trace_dir / IDS[0] / "trace.msgpack"
 
 
+def test_fewer_than_four_characters_name_no_run(trace_dir: Path) -> None:
+    write_trace(trace_dir, "abcd-1")
+    assert find_trace("abcd", trace_dir) == trace_dir / "abcd-1" / "trace.msgpack"
+    with pytest.raises(InputError, match="Cannot find run 'abc': none"):
+        find_trace("abc", trace_dir)
+
+
 def test_what_names_several_runs_names_none(trace_dir: Path) -> None:
     with pytest.raises(InputError, match="'20261120': 2 runs begin like this") as error:
         find_trace("20261120", trace_dir)
