@@ -54,8 +54,8 @@ def command(
 ) -> None:
     """Write a run in another form.
 
-    RUN is an id that `rlm runs` lists, or its beginning, or a trace file; without it the newest
-    run is taken.
+    RUN is the id of a run or the beginning of it, its trace file, or the folder of one; without
+    it the newest run is taken.
 
     html is one page that needs nothing else; jsonl one event a line; chat one node or completion
     a line, its messages as trainers of models read them; otel OpenTelemetry spans, sent over

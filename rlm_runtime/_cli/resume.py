@@ -71,8 +71,8 @@ def command(
     RUN is the id of a run or the beginning of it, its trace file, or the folder of one. What the
     run has paid for is not asked again: its code is run again with what it was told before. All
     settings are those that it had, but for those given here; limits hold for all of it, and more
-    can be granted, as with --max-cost. Keys, tools and the values of --model-option are not in
-    the trace. A run that was answered gives its answer at once.
+    can be granted, as with --max-cost. Keys, tools, the values of --model-option and
+    what was recalled from are not in the trace. A run that was answered gives its answer at once.
 
     Exit status: as `rlm run`.
     """

@@ -26,8 +26,8 @@ from rlm_runtime._trace.reader import read_trace
 def command(run: str | None, trace_dir: Path | None) -> None:
     """Show a run as a tree of its nodes.
 
-    RUN is an id that `rlm runs` lists, or its beginning, or a trace file; without it the newest
-    run is shown.
+    RUN is the id of a run or the beginning of it, its trace file, or the folder of one; without
+    it the newest run is shown.
     """
     path = find_trace(run, trace_dir or default_trace_dir())
     # Asked first: a run that ends meanwhile is then in the trace as ended
