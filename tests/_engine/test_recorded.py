@@ -185,6 +185,12 @@ def test_long_texts_are_told_by_what_is_around_the_difference(tmp_path: Path) ->
     assert len(told) < 500
 
 
+def test_of_those_that_begin_alike_the_one_of_the_same_length_is_nearest(tmp_path: Path) -> None:
+    events = (requested(0, SYSTEM, FIRST, SAID, SEEN, iteration=2), requested(1, SYSTEM, FIRST))
+    told = why(tmp_path, asked_for(SYSTEM, FIRST), *events)
+    assert told.startswith("reply 1 of node 0 of run 'r' has the same messages")
+
+
 def test_a_history_that_was_trimmed_begins_anew(tmp_path: Path) -> None:
     short = ("assistant", "(left out)")
     trimmed = HistoryTrimmed(node=0, iteration=2, messages=1, characters=9, exceeded=False)

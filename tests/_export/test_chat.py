@@ -16,6 +16,7 @@ from rlm_runtime._events import (
     CodeExecuted,
     Event,
     HistoryTrimmed,
+    ModelFailed,
     ModelReplied,
     ModelRequested,
     NodeEnded,
@@ -256,6 +257,14 @@ def test_recalled_replies_are_counted_apart(tmp_path: Path) -> None:
     (line,) = chats(trace_of(tmp_path, events))
     assert line["recalled"] == 1
     assert line["usage"]["own"]["prompt_tokens"] == 0
+
+
+def test_a_call_that_was_never_sent_is_none(tmp_path: Path) -> None:
+    for attempts, calls in ((0, 1), (1, 2)):
+        second = requested(said("assistant", "one"), said("user", "x"), iteration=2, call=1)
+        failed = ModelFailed(node=0, call=1, error="no", seconds=0.0, attempts=attempts)
+        (line,) = chats(trace_of(tmp_path, (*STARTED, second, failed), f"r{attempts}"))
+        assert line["usage"]["own"]["calls"] == calls
 
 
 def test_failed_attempts_are_in_the_usage(tmp_path: Path) -> None:
