@@ -19,7 +19,7 @@ from rlm_runtime._engine.past_reading import read_past
 from rlm_runtime._errors import ConfigError, InputError, TraceError
 from rlm_runtime._events import Event
 from rlm_runtime._limits import Limits
-from rlm_runtime._settings import told_tools
+from rlm_runtime._settings import told_prices, told_tools
 from rlm_runtime._trace.reader import Trace, open_trace
 
 
@@ -169,7 +169,10 @@ def check_tools(past: RunPast, known: set[str]) -> None:
 
 def _read_past(path: Path) -> RunPast | None:
     with open_trace(path) as trace:
-        return read_past(trace.events())
+        past = read_past(trace.events())
+    if past is not None:
+        past.prices = told_prices(past.started.settings) | told_prices(past.settings)
+    return past
 
 
 @contextmanager

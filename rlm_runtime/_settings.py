@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from rlm_runtime._errors import ConfigError
 from rlm_runtime._llm.base import LLM
 from rlm_runtime._models import Model, Price
 
@@ -23,6 +25,7 @@ _MODEL_FIELDS = (
     "context_tokens",
     "structured_output",
 )
+_RATES = ("prompt", "completion", "cached")
 
 
 def describe_settings(
@@ -71,6 +74,26 @@ def told_tools(text: str) -> set[str]:
     found = [settings.get("tools"), settings.get("child_tools")]
     lists = [one for one in found if isinstance(one, list)]
     return {name for names in lists for name in names if isinstance(name, str)}
+
+
+def told_prices(text: str) -> dict[str, Price]:
+    """Give the prices that models were said to have, by the names that their calls go by."""
+    settings = read_settings(text)
+    subs, aliases = settings.get("sub_models"), settings.get("models")
+    told: list[object] = [settings.get("model")]
+    told += subs if isinstance(subs, list) else []
+    told += aliases.values() if isinstance(aliases, dict) else []
+    found: dict[str, Price] = {}
+    for model in told:
+        name, price = (
+            (model.get("name"), model.get("price")) if isinstance(model, dict) else (None, None)
+        )
+        if isinstance(name, str) and isinstance(price, dict):
+            # What makes no sense is as if it were not there
+            with suppress(TypeError, ValueError, OverflowError, ConfigError):
+                rates = {key: float(price[key]) for key in _RATES if key in price}
+                found[name] = found[name.removeprefix("openai/")] = Price(**rates)
+    return found
 
 
 def _describe_model(model: str | Model | LLM) -> dict[str, object]:

@@ -27,7 +27,9 @@ class Carried:
         """
         self._past = past
         everyone = [models.root, *models.subs, *models.aliases.values()]
-        self._prices = {llm.name: llm.info.price for llm in everyone}
+        known = {llm.name: llm.info.price for llm in everyone}
+        # Another model may have taken the place of one that was paid for
+        self._prices: Mapping[str, Price | None] = {**past.prices, **known}
         if limits.max_cost is not None:
             for charge in past.charges:
                 self._check_known(charge)

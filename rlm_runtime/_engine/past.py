@@ -22,6 +22,7 @@ from rlm_runtime._events import (
     ToolFailed,
     ToolReturned,
 )
+from rlm_runtime._models import Price
 from rlm_runtime._modes import Mode
 from rlm_runtime._sandbox.base import ExecutionResult
 from rlm_runtime._types import Completion, Message, Usage
@@ -188,6 +189,8 @@ class RunPast:
     """How its last session ended; None where it crashed."""
     charges: list[Charge] = field(default_factory=list)
     """What was spent."""
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    """What its models were said to cost, by their names."""
     calls: dict[int, int] = field(default_factory=dict)
     """How many model calls each node made."""
     same_sub_calls: Counter[tuple[int, str]] = field(default_factory=Counter)

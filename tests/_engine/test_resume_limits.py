@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from rlm_runtime._engine.carrying import Carried
+from rlm_runtime._engine.models import Models
 from rlm_runtime._errors import ModelContentFilterError
 from rlm_runtime._events import (
     ModelAttemptStarted,
     ModelRequested,
     NodeEnded,
     RunForked,
+    RunStarted,
     SubCallEnded,
     SubCallStarted,
 )
 from rlm_runtime._limits import Limits
+from rlm_runtime._models import Model
+from rlm_runtime._resuming import read_recorded
+from rlm_runtime._settings import describe_settings, told_prices
 from rlm_runtime._types import Message
+from rlm_runtime._usage import Ledger
+from rlm_runtime._worst_case import rates
 from tests._engine.fakes import repl, script
-from tests._engine.metered import MeteredLLM
+from tests._engine.metered import PRICE, MeteredLLM
 from tests._engine.resuming import MemoryTrace, session
 from tests._engine.test_resume import new, until
+from tests.traces import write_trace
 
 pytestmark = pytest.mark.anyio
 
@@ -104,3 +114,40 @@ async def test_a_fork_pays_for_no_call_that_the_other_run_had_under_way() -> Non
     done = await session(script(replies), cut)
     assert done.answer == ["1", "2"]
     assert done.run.ledger.usage.calls == 4 == done.asked.total() + 1
+
+
+async def test_what_an_earlier_model_may_have_cost_counts_at_its_price(tmp_path: Path) -> None:
+    settings = describe_settings(
+        model=Model("openai/metered", price=PRICE),
+        sub_models=[],
+        aliases={},
+        base_url=None,
+        mode="rlm",
+        direct_below_chars=0,
+        packages=[],
+        spare_sandboxes=None,
+        prompts=None,
+        tools=[],
+        child_tools="same",
+    )
+    replies = script({"root": [repl("n = 1"), repl("await FINAL(n)")]})
+    limits = Limits(max_cost=10.0)
+    whole = await session(MeteredLLM(replies, latency=lambda: 0), limits=limits)
+    cut = until(whole.trace, ModelAttemptStarted, 2)
+    began, *rest = cut.events
+    assert isinstance(began, RunStarted)
+    began = replace(began, settings=settings, limits={"max_cost": 10.0})
+    recorded = await read_recorded(write_trace(tmp_path, "run", began, *rest), None)
+    other = Denser(replies, latency=lambda: 0)
+    carried = Carried(recorded.past, Models(root=other, subs=[other], aliases={}), limits)
+    ledger = Ledger(limits)
+    carried.enter(ledger)
+    attempt = rest[-1]
+    assert isinstance(attempt, ModelAttemptStarted) and attempt.completion_tokens is not None
+    worst = rates("max_cost", PRICE).amount(attempt.prompt_tokens, attempt.completion_tokens)
+    assert ledger.account.spent("max_cost") > worst
+
+
+@pytest.mark.parametrize("price", ["{}", "[]", '{"prompt": -1, "completion": "x"}', "1e999"])
+def test_prices_that_make_no_sense_are_none(price: str) -> None:
+    assert told_prices(f'{{"model": {{"name": "m", "price": {price}}}}}') == {}
