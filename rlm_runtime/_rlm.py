@@ -28,11 +28,7 @@ from rlm_runtime._llm.base import LLM
 from rlm_runtime._llm.opening import ModelOpener
 from rlm_runtime._llm.prices import check_priced
 from rlm_runtime._models import Model
-from rlm_runtime._modes import (
-    DIRECT_BELOW_CHARS,
-    AskedMode,
-    check_mode,
-)
+from rlm_runtime._modes import DIRECT_BELOW_CHARS, AskedMode, check_mode
 from rlm_runtime._paths import default_trace_dir
 from rlm_runtime._prompts import Prompts
 from rlm_runtime._runner import Runner, RunResult
@@ -152,35 +148,14 @@ class RLM:
             SandboxStartError: The sandbox cannot be prepared.
             TraceError: The trace of a run to recall from cannot be read.
         """
-        if (spares := self._spare_sandboxes) is not None and spares < 0:
-            raise ConfigError(f"Cannot set spare_sandboxes to {spares!r}: it must be 0 or more")
-        if not isinstance(self._limits, Limits):
-            raise ConfigError(f"Cannot use {self._limits!r} as limits: give Limits(…)")
-        check_mode(self._mode, self._direct_below_chars)
-        if self._runner is not None:
-            raise ConfigError("Cannot open this RLM: it is open already")
-        if self._recall_only and not self._recall:
-            raise ConfigError("Cannot set recall_only: recall names no run")
+        self._check()
         requirements = parse_requirements(self._packages)
         async with AsyncExitStack() as stack:
             recorded = await self._open_recorded(stack)
-            opener = ModelOpener(
-                stack,
-                base_url=self._base_url,
-                api_key=self._api_key,
-                is_offline=self._recall_only,
-            )
-            models = Models(
-                root=await opener.open(self._model),
-                subs=[await opener.open(each) for each in self._sub_models],
-                aliases={alias: await opener.open(model) for alias, model in self._aliases.items()},
-            )
-            if self._limits.max_cost is not None and not self._recall_only:
-                check_priced([models.root, *models.subs, *models.aliases.values()])
-            opened = await stack.enter_async_context(
-                open_tools(self._given_tools, self._child_tools)
-            )
-            tools = Tools(root=opened[0], children=opened[1])
+            models = await self._open_models(stack)
+            opening = open_tools(self._given_tools, self._child_tools)
+            root, children = await stack.enter_async_context(opening)
+            tools = Tools(root=root, children=children)
             prompts = Prompts.load(self._prompts_dir)
             pool, packages = await self._open_pool(stack, requirements)
             prompts = prompts.naming(packages, tuple(models.aliases))
@@ -352,6 +327,31 @@ class RLM:
             return None
         paths = [await self._find(run) for run in self._recall]
         return await stack.enter_async_context(open_recorded(paths))
+
+    def _check(self) -> None:
+        """Raise ConfigError where the settings make no sense."""
+        if (spares := self._spare_sandboxes) is not None and spares < 0:
+            raise ConfigError(f"Cannot set spare_sandboxes to {spares!r}: it must be 0 or more")
+        if not isinstance(self._limits, Limits):
+            raise ConfigError(f"Cannot use {self._limits!r} as limits: give Limits(…)")
+        check_mode(self._mode, self._direct_below_chars)
+        if self._runner is not None:
+            raise ConfigError("Cannot open this RLM: it is open already")
+        if self._recall_only and not self._recall:
+            raise ConfigError("Cannot set recall_only: recall names no run")
+
+    async def _open_models(self, stack: AsyncExitStack) -> Models:
+        opener = ModelOpener(
+            stack, base_url=self._base_url, api_key=self._api_key, is_offline=self._recall_only
+        )
+        models = Models(
+            root=await opener.open(self._model),
+            subs=[await opener.open(each) for each in self._sub_models],
+            aliases={alias: await opener.open(model) for alias, model in self._aliases.items()},
+        )
+        if self._limits.max_cost is not None and not self._recall_only:
+            check_priced(models.everyone)
+        return models
 
     async def _open_pool(
         self, stack: AsyncExitStack, requirements: Sequence[str]

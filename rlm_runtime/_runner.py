@@ -206,7 +206,7 @@ class Runner:
         """
         check_tools(past, {*self.tools.root, *self.tools.children})
         if self.limits.max_cost is not None and not self.recall_only:
-            check_priced([self.models.root, *self.models.subs, *self.models.aliases.values()])
+            check_priced(self.models.everyone)
         if self.pool is None and past.mode != "direct":
             raise ConfigError("Cannot resume this run with mode='direct': its nodes have a REPL")
 

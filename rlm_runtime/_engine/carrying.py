@@ -26,8 +26,7 @@ class Carried:
             ConfigError: The cost is limited, and nobody knows what it was.
         """
         self._past = past
-        everyone = [models.root, *models.subs, *models.aliases.values()]
-        known = {llm.name: llm.info.price for llm in everyone}
+        known = {llm.name: llm.info.price for llm in models.everyone}
         # Another model may have taken the place of one that was paid for
         self._prices: Mapping[str, Price | None] = {**past.prices, **known}
         if limits.max_cost is not None:

@@ -19,6 +19,11 @@ class Models:
     """Those below the root: the n-th at depth n, the last one at all that are deeper."""
     aliases: Mapping[str, LLM]
 
+    @property
+    def everyone(self) -> tuple[LLM, ...]:
+        """All that may be asked; one that answers in several places comes several times."""
+        return (self.root, *self.subs, *self.aliases.values())
+
     def for_depth(self, depth: int) -> LLM:
         """Give the model of the nodes and completions at a depth."""
         return self.root if depth == 0 else self.subs[min(depth, len(self.subs)) - 1]
