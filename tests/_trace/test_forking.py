@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,17 @@ async def test_no_trace_is_made_of_a_damaged_one_or_over_another(tmp_path: Path)
     with pytest.raises(TraceError, match="it is damaged"):
         await copy_prefix(writer.path, tmp_path, "new", before_seq=1)
     assert not (tmp_path / "new").exists()
+
+
+async def test_a_copy_for_which_there_is_no_room_leaves_no_trace(tmp_path: Path) -> None:
+    async with open_trace_writer(tmp_path, "old") as writer:
+        await writer.keep(os.urandom(2**20))
+        writer.write(lost(0))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, before[1]))
+    try:
+        with pytest.raises(TraceError, match="Cannot copy trace .*: File too large"):
+            await copy_prefix(writer.path, tmp_path, "new", before_seq=9)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / "new" / "trace.msgpack").exists()
