@@ -92,7 +92,8 @@ def told_prices(text: str) -> dict[str, Price]:
             # What makes no sense is as if it were not there
             with suppress(TypeError, ValueError, OverflowError, ConfigError):
                 rates = {key: float(price[key]) for key in _RATES if key in price}
-                found[name] = found[name.removeprefix("openai/")] = Price(**rates)
+                told_price = Price(**rates)  # type: ignore[arg-type]  # of rates alone
+                found[name] = found[name.removeprefix("openai/")] = told_price
     return found
 
 
