@@ -90,9 +90,13 @@ def told_prices(text: str) -> dict[str, Price]:
         )
         if isinstance(name, str) and isinstance(price, dict):
             # What makes no sense is as if it were not there
-            with suppress(TypeError, ValueError, OverflowError, ConfigError):
+            with suppress(KeyError, TypeError, ValueError, OverflowError, ConfigError):
                 rates = {key: float(price[key]) for key in _RATES if key in price}
-                told_price = Price(**rates)  # type: ignore[arg-type]  # of rates alone
+                told_price = Price(
+                    prompt=rates["prompt"],
+                    completion=rates["completion"],
+                    cached=rates.get("cached"),
+                )
                 found[name] = found[name.removeprefix("openai/")] = told_price
     return found
 
