@@ -111,3 +111,17 @@ async def test_the_time_of_all_sessions_counts() -> None:
         trace = (await session(script(replies), trace)).trace
     past = read_past(trace.events)
     assert past is not None and 60 <= past.seconds < 90
+
+
+async def test_what_other_runs_had_spent_is_told_apart_when_a_run_goes_on() -> None:
+    whole = await session(Unsteady(), limits=LIMITS)
+    trace, spent = whole.trace, whole.run.ledger.account.spent("max_tokens")
+    replies = [one for one in trace.events if isinstance(one, ModelReplied)]
+    for one in replies:
+        trace.log[trace.log.index(one)] = replace(one, recalled="another")
+    ledger = carried(trace)
+    assert ledger.recalled.calls == len(replies) == 6
+    assert ledger.recalled.completion_tokens == sum(one.completion_tokens for one in replies)
+    # Only the call that was given up, and the attempt that broke off
+    assert ledger.usage.calls == 1 and ledger.usage.prompt_tokens < 7 + 2000
+    assert ledger.account.spent("max_tokens") == spent
