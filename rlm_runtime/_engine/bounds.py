@@ -83,7 +83,7 @@ def limits_left(
         "seconds": ledger.seconds_left(),
         "nodes": ledger.nodes_left(),
         "iterations": limits.max_iterations - iteration,
-        "depth": limits.max_depth - depth,
+        "depth": max(0, limits.max_depth - depth),
     }
 
 

@@ -52,7 +52,7 @@ class ToolCalls:
     def left(self) -> int | None:
         """How many calls may still be made; None for no limit."""
         limit = self._limits.max_tool_calls
-        return None if limit is None else limit - self._made
+        return None if limit is None else max(0, limit - self._made)
 
     async def call(self, node: Node, call: ToolCall) -> object:
         """Call one of a node's tools; what is in its record is not called again.

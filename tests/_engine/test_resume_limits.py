@@ -10,8 +10,10 @@ import pytest
 
 from rlm_runtime._engine.carrying import Carried
 from rlm_runtime._engine.models import Models
+from rlm_runtime._engine.tools import Tools
 from rlm_runtime._errors import ModelContentFilterError
 from rlm_runtime._events import (
+    CodeExecuted,
     ModelAttemptStarted,
     ModelRequested,
     NodeEnded,
@@ -24,6 +26,7 @@ from rlm_runtime._limits import Limits
 from rlm_runtime._models import Model
 from rlm_runtime._resuming import read_recorded
 from rlm_runtime._settings import describe_settings, told_prices
+from rlm_runtime._tools.function import Tool
 from rlm_runtime._types import Message
 from rlm_runtime._usage import Ledger
 from rlm_runtime._worst_case import rates
@@ -151,3 +154,19 @@ async def test_what_an_earlier_model_may_have_cost_counts_at_its_price(tmp_path:
 @pytest.mark.parametrize("price", ["{}", "[]", '{"prompt": -1, "completion": "x"}', "1e999"])
 def test_prices_that_make_no_sense_are_none(price: str) -> None:
     assert told_prices(f'{{"model": {{"name": "m", "price": {price}}}}}') == {}
+
+
+async def test_nothing_is_left_of_what_is_less_now_than_was_used() -> None:
+    async def act() -> int:
+        return 1
+
+    code = "a = [await act(), await act()]\nprint(await llm_query('child'))"
+    child = [repl("n = limits()"), repl("await FINAL([n['depth'], limits()['depth']])")]
+    last = "n = limits()\nawait FINAL([n[name] for name in ('depth', 'tool_calls', 'nodes')])"
+    replies = {"root": [repl(code), repl(last)], "child": child}
+    tools = Tools(root={"act": Tool(act)})
+    whole = await session(script(replies), tools=tools, limits=Limits(max_depth=3))
+    cut = until(whole.trace, CodeExecuted, 2)
+    fewer = Limits(max_depth=0, max_tool_calls=1, max_nodes=1)
+    done = await session(script(replies), cut, tools=tools, limits=fewer)
+    assert done.answer == [0, 0, 0]
