@@ -319,6 +319,7 @@ class RLM:
             prompts=self._prompts_dir,
             tools=list(tools.root),
             child_tools=self._child_tools if isinstance(self._child_tools, str) else of_children,
+            recall_only=self._recall_only,
         )
 
     async def _open_recorded(self, stack: AsyncExitStack) -> RecordedReplies | None:

@@ -41,6 +41,7 @@ def describe_settings(
     prompts: Path | None,
     tools: Sequence[str],
     child_tools: str | Sequence[str],
+    recall_only: bool = False,
 ) -> str:
     """Write settings as JSON; what was not set is left out."""
     settings: dict[str, object] = {
@@ -55,6 +56,7 @@ def describe_settings(
         "prompts": None if prompts is None else str(prompts),
         "tools": list(tools),
         "child_tools": child_tools if isinstance(child_tools, str) else list(child_tools),
+        "recall_only": recall_only or None,
     }
     return json.dumps({key: one for key, one in settings.items() if one not in (None, [], {})})
 

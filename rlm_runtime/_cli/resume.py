@@ -123,6 +123,11 @@ def settings_of(
         ConfigError: There is no model, or no such tool.
     """
     had = read_settings(recorded.settings)
+    if had.get("recall_only") is True and not options["recall"]:
+        raise click.UsageError(
+            "The run asked no model: name what it recalls from with --recall RUN, and add"
+            " --recall-only to ask none again"
+        )
     fill_in(ctx, options, had)
     models = take_model_options(options)
     if url := recorded_url(ctx, had):

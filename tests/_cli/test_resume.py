@@ -198,3 +198,15 @@ def test_settings_that_make_no_sense_are_left_out(
     model = () if settings.get("model") == {"name": " m "} else ("-m", "m")
     status, stderr = resume(monkeypatch, capfd, path, *model, "--base-url", endpoint.url)
     assert (status, len(endpoint.bodies)) == (20, 1), stderr
+
+
+def test_a_run_that_asked_no_model_does_not_begin_to_by_being_resumed(
+    endpoint: Endpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    path = trace(tmp_path, model={"name": "m"}, recall_only=True)
+    status, stderr = resume(monkeypatch, capfd, path, "--base-url", endpoint.url)
+    assert (status, endpoint.bodies) == (2, [])
+    assert "name what it recalls from with --recall RUN" in stderr
