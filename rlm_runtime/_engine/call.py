@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rlm_runtime._account import Account
+from rlm_runtime._engine.keys import schema_text
 from rlm_runtime._engine.nearest import Request
 from rlm_runtime._engine.node import Node
 from rlm_runtime._errors import ModelError
@@ -15,6 +16,7 @@ from rlm_runtime._events import (
     ModelAttemptStarted,
     ModelFailed,
     ModelReplied,
+    ModelRequested,
     WorstCaseExceeded,
 )
 from rlm_runtime._llm.base import LLM, CallOptions
@@ -62,6 +64,19 @@ class Call:
     def seconds(self) -> float:
         """How long it has been under way."""
         return time.monotonic() - self.started
+
+    def requested(self, new: tuple[dict[str, str], ...], sub_call: int | None) -> ModelRequested:
+        """Tell that it is made, with the messages that no request before it held."""
+        return ModelRequested(
+            node=self.node.number,
+            call=self.number,
+            model=self.llm.name,
+            iteration=self.iteration,
+            messages=new,
+            sub_call=sub_call,
+            schema=schema_text(self.options),
+            key=self.key,
+        )
 
     def attempt_started(self, completion_tokens: int | None) -> ModelAttemptStarted:
         """Tell that an attempt is sent, and how long its reply may be."""

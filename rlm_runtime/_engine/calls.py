@@ -14,12 +14,11 @@ from rlm_runtime._engine.bounds import check_cost_known, worst_case
 from rlm_runtime._engine.call import Call
 from rlm_runtime._engine.gate import Gate, Room, Slot
 from rlm_runtime._engine.history import as_dicts
-from rlm_runtime._engine.keys import request_key, schema_text
+from rlm_runtime._engine.keys import request_key
 from rlm_runtime._engine.node import Node
 from rlm_runtime._engine.recall import Recall
 from rlm_runtime._engine.recording import Recording
 from rlm_runtime._errors import LimitExceededError, ModelError, RLMError
-from rlm_runtime._events import ModelRequested
 from rlm_runtime._limits import Limits
 from rlm_runtime._llm.base import LLM, CallOptions
 from rlm_runtime._llm.retry import RetryPolicy, is_congested, restate
@@ -169,19 +168,7 @@ class Calls:
             worst = bound(messages=messages, is_last=True)
         key = key_of(messages)
         new = as_dicts(messages) if iteration is None else node.take_new_messages()
-        self._record(
-            ModelRequested(
-                node=node.number,
-                call=number,
-                model=llm.name,
-                iteration=iteration,
-                messages=new,
-                sub_call=sub_call,
-                schema=schema_text(options),
-                key=key,
-            )
-        )
-        return Call(
+        call = Call(
             node=node,
             account=account,
             llm=llm,
@@ -191,6 +178,8 @@ class Calls:
             iteration=iteration,
             key=key,
         )
+        self._record(call.requested(new, sub_call))
+        return call
 
     async def _try(self, call: Call, slot: Slot) -> Completion | float:
         """Make one attempt; give its completion, or the seconds to wait before the next."""

@@ -83,3 +83,18 @@ class Carried:
             raise ConfigError(
                 f"Cannot go on with max_cost: what {charge.model!r} has cost so far is unknown"
             )
+
+
+def carry_over(
+    past: RunPast | None, models: Models, limits: Limits, ledger: Ledger
+) -> Carried | None:
+    """Enter what a run spent before, if it did anything before.
+
+    Raises:
+        ConfigError: The cost is limited, and nobody knows what it was.
+    """
+    if past is None:
+        return None
+    carried = Carried(past, models, limits)
+    carried.enter(ledger)
+    return carried

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 import anyio
@@ -26,7 +26,7 @@ from rlm_runtime._engine.replay import Replay
 from rlm_runtime._engine.requests import Requests
 from rlm_runtime._engine.seeds import derive_seed
 from rlm_runtime._engine.tree import Tree
-from rlm_runtime._engine.typed import judge
+from rlm_runtime._engine.typed import Answer, judge
 from rlm_runtime._engine.window import Window
 from rlm_runtime._errors import (
     LimitExceededError,
@@ -55,15 +55,6 @@ from rlm_runtime._types import Completion, Message
 _MOST_EMPTY_REPLIES = 3
 # Many endpoints refuse a message without text
 _EMPTY = "(empty reply)"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What ended a node."""
-
-    value: object
-    given: object
-    """As the model gave it, before its type made something of it."""
 
 
 class Node:

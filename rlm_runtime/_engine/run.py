@@ -16,7 +16,7 @@ from rlm_runtime._account import Account
 from rlm_runtime._answer_types.base import AnswerType
 from rlm_runtime._engine.bounds import limits_left
 from rlm_runtime._engine.calls import Calls
-from rlm_runtime._engine.carrying import Carried
+from rlm_runtime._engine.carrying import carry_over
 from rlm_runtime._engine.direct import DirectNode, most_prompt_chars
 from rlm_runtime._engine.gate import Gate
 from rlm_runtime._engine.keys import cache_key
@@ -67,6 +67,11 @@ _SECONDS_TO_READ_ANSWER = 30.0
 class Run:
     """One query answered. It is the `Tree` of its nodes."""
 
+    _run = ""
+    _root: Node | None = None
+    _missed: ModelRecallError | None = None
+    """What ended the run, wherever in the tree it was asked for."""
+
     def __init__(
         self,
         *,
@@ -97,12 +102,9 @@ class Run:
         self._mode = mode
         self._past = past
         self._read_value = read_value
+        self._carried = carry_over(past, models, limits, self.ledger)
         self._spent_seconds = 0.0 if past is None else past.seconds
         self._started = time.monotonic() - self._spent_seconds
-        self._carried: Carried | None = None
-        if past is not None:
-            self._carried = Carried(past, models, limits)
-            self._carried.enter(self.ledger)
         self._calls = Calls(
             limits=limits,
             ledger=self.ledger,
@@ -119,11 +121,7 @@ class Run:
         self._sandboxes: defaultdict[int, anyio.CapacityLimiter] = defaultdict(
             lambda: anyio.CapacityLimiter(limits.max_sandboxes)
         )
-        self._root: Node | None = None
-        self._run = ""
         self._time = anyio.CancelScope()
-        self._missed: ModelRecallError | None = None
-        """What ended the run, wherever in the tree it was asked for."""
 
     async def answer(
         self,

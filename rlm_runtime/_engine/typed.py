@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import anyio.to_thread
 
@@ -11,6 +12,15 @@ from rlm_runtime._excerpt import excerpt
 from rlm_runtime._sandbox.base import AnswerRejectedError
 
 _MAX_SCHEMA_CHARS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What ended a node."""
+
+    value: object
+    given: object
+    """As the model gave it, before its type made something of it."""
 
 
 async def judge(answer_type: AnswerType, answer: object) -> object:

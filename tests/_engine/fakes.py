@@ -7,7 +7,6 @@ import asyncio
 import inspect
 import io
 import json
-import re
 import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -44,9 +43,11 @@ from rlm_runtime._sandbox.base import (
 )
 from rlm_runtime._trace.recorder import Recorder
 from rlm_runtime._types import Completion, Message
+from tests._engine.scripts import asked as asked
+from tests._engine.scripts import repl as repl
+from tests._engine.scripts import script as script
 
 _E = TypeVar("_E", bound=Event)
-_QUERY = re.compile(r"# Query\n\n(.*?)\n\n# Context\n", re.DOTALL)
 
 
 class FakeSandbox:
@@ -269,27 +270,6 @@ class FakeSandboxes:
             with anyio.CancelScope(shield=True):
                 await anyio.sleep(self.closing_seconds)
             self.live[depth] -= 1
-
-
-def repl(*blocks: str) -> str:
-    """Write a reply that runs blocks of code."""
-    return "\n".join(f"```repl\n{block}\n```" for block in blocks)
-
-
-def asked(messages: Sequence[Message]) -> str:
-    """Find the query that a request is about, or the prompt of a plain completion."""
-    found = _QUERY.match(messages[1].content)
-    return found[1] if found else messages[1].content
-
-
-def script(replies: Mapping[str, Sequence[str]]) -> Policy:
-    """Play replies in order, a list of them for each query."""
-
-    def policy(messages: Sequence[Message]) -> str:
-        said = sum(message.role == "assistant" for message in messages)
-        return replies[asked(messages)][said]
-
-    return policy
 
 
 @dataclass
