@@ -28,7 +28,7 @@ from benchmarks._crash.trial import Struck, Trial, Undisturbed, run_trial
 from benchmarks._crash.victim import Kill
 from benchmarks._harness import Row, percentiles, report
 
-_RUNS = 200
+_RUNS = 20
 _RUNS_UNDISTURBED = 5
 _AT_ONCE = 2
 _MORE_KILLS = (0, 0, 0, 0, 0, 0, 1, 1, 2, 4)
