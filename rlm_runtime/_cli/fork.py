@@ -19,7 +19,7 @@ from rlm_runtime._cli.otel_option import with_spans
 from rlm_runtime._cli.progress import make_progress
 from rlm_runtime._cli.recorded import read_run
 from rlm_runtime._cli.resume import settings_of
-from rlm_runtime._cli.schema import load_schema
+from rlm_runtime._cli.schema import load_schema, recorded_schema_option
 from rlm_runtime._cli.sections import GoingOnCommand
 from rlm_runtime._cli.settings import setting_options
 from rlm_runtime._cli.tally import Tally
@@ -52,13 +52,7 @@ def _parse_place(_ctx: click.Context, _param: click.Parameter, text: str) -> tup
     help="The node, and its reply from 1, that is asked for anew.",
 )
 @click.option("--say", metavar="TEXT", help="What the node is told in addition, as from you.")
-@click.option(
-    "--schema",
-    envvar="RLM_SCHEMA",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A JSON schema that the answer must follow.  [default: the one that the run had]",
-)
+@recorded_schema_option
 @setting_options
 @output_options
 @click.pass_context

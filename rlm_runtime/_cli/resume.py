@@ -27,7 +27,7 @@ from rlm_runtime._cli.recorded import (
     read_run,
     recorded_url,
 )
-from rlm_runtime._cli.schema import load_schema
+from rlm_runtime._cli.schema import load_schema, recorded_schema_option
 from rlm_runtime._cli.sections import GoingOnCommand
 from rlm_runtime._cli.settings import Settings, make_settings, setting_options
 from rlm_runtime._cli.stderr import tell
@@ -45,13 +45,7 @@ if TYPE_CHECKING:  # the command line must be able to start without the engine
 
 @click.command("resume", cls=GoingOnCommand)
 @click.argument("run")
-@click.option(
-    "--schema",
-    envvar="RLM_SCHEMA",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A JSON schema that the answer must follow.  [default: the one that the run had]",
-)
+@recorded_schema_option
 @setting_options
 @output_options
 @click.pass_context

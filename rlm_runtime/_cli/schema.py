@@ -6,7 +6,18 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
+
 from rlm_runtime._errors import ConfigError, InputError
+
+recorded_schema_option = click.option(
+    "--schema",
+    envvar="RLM_SCHEMA",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A JSON schema that the answer must follow.  [default: the one that the run had]",
+)
+"""Of the commands that go on with a run."""
 
 
 def load_schema(path: Path) -> Mapping[str, object]:

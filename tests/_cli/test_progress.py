@@ -221,3 +221,18 @@ async def test_live_line_counts_what_the_run_had_spent_before(
     assert ", 2 calls, 2,400 tokens, $0.5000 of $9, " in stderr.getvalue()
     # What is shown is no other's sum
     assert before.resumes == 0
+
+
+async def test_live_line_begins_to_count_seconds_when_the_run_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stderr = put_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "200")
+    progress = LiveLine()
+    # As if all that was to be prepared had taken that long
+    monkeypatch.setattr(progress, "_started", time.monotonic() - 1000)
+    progress.show(SMALL_RUN[0])
+    with anyio.move_on_after(0.01):
+        await progress.animate()
+    (seconds,) = re.findall(r", (\d+\.\d) s", stderr.getvalue())[:1]
+    assert float(seconds) < 900

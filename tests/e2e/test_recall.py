@@ -24,6 +24,7 @@ from rlm_runtime import (
     read_trace,
 )
 from rlm_runtime._events import ModelRequested, RunStarted
+from rlm_runtime._settings import read_settings
 from rlm_runtime._trace.places import list_runs
 from rlm_runtime.testing import LoopbackServer, open_loopback_server
 from tests._engine.fakes import asked, repl
@@ -117,6 +118,11 @@ async def test_recall_only_needs_no_network_and_says_what_is_missing(tmp_path: P
     for traces in (tmp_path, None):
         second = await run(traces, None, recall=fixture, recall_only=True)
         assert (second.answer, second.recalled) == (first.answer, first.usage)
+        if second.trace_path is not None:
+            # So that a resume of it asks no model unasked
+            started = next(iter(read_trace(second.trace_path)))
+            assert isinstance(started, RunStarted)
+            assert read_settings(started.settings)["recall_only"] is True
     with pytest.raises(ModelRecallError) as caught:
         async with RLM("any", trace_dir=None, recall=fixture, recall_only=True) as rlm:
             await rlm.run(f"{QUERY} all", context="text")
