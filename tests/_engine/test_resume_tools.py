@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from rlm_runtime._engine.tools import Tools
-from rlm_runtime._events import CodeExecuted, ReplayDiverged, ToolFailed
+from rlm_runtime._events import CodeExecuted, ReplayDiverged, ToolFailed, ToolReturned
 from rlm_runtime._tools.function import Tool
 from tests._engine.fakes import repl, script
 from tests._engine.resuming import MemoryTrace, session
@@ -44,6 +44,17 @@ async def test_a_failure_of_a_tool_outlives_the_process_before_the_code_knows_of
     await session(script(replies), trace, tools=Tools(root={"fail": Tool(fail)}))
     (failed,) = [one for one in trace.events if isinstance(one, ToolFailed)]
     assert failed.seq + 1 in trace.written
+
+
+async def test_a_result_of_a_tool_outlives_the_process_before_the_code_knows_of_it() -> None:
+    async def act() -> int:
+        return 7
+
+    trace = Tracked()
+    replies = {"root": [repl("x = await act()\nleft = limits()"), repl("await FINAL(1)")]}
+    await session(script(replies), trace, tools=Tools(root={"act": Tool(act)}))
+    (returned,) = [one for one in trace.events if isinstance(one, ToolReturned)]
+    assert returned.seq + 1 in trace.written
 
 
 async def test_a_tool_is_not_called_again_where_the_trace_is_lost_by_now() -> None:
