@@ -15,7 +15,7 @@ from rlm_runtime._cli.checks import Check, check_folder, check_memory, check_mod
 from rlm_runtime._cli.command import Command
 from rlm_runtime._cli.model_options import model_options, take_model_options
 from rlm_runtime._cli.output import write_stdout
-from rlm_runtime._cli.printable import one_line
+from rlm_runtime._printable import one_line
 from rlm_runtime._cli.sandbox_checks import check_sandbox
 from rlm_runtime._cli.status import ExitStatus
 from rlm_runtime._cli.stderr import tell

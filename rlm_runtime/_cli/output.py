@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from rlm_runtime._cli.printable import printable
+from rlm_runtime._printable import printable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

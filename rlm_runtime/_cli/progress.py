@@ -12,7 +12,7 @@ from typing import Protocol
 
 import anyio
 
-from rlm_runtime._cli.printable import one_line, reason
+from rlm_runtime._printable import one_line, reason
 from rlm_runtime._cli.stderr import redraw, tell
 from rlm_runtime._cli.tally import Tally, count, describe_fork, describe_spending
 from rlm_runtime._events import (

@@ -18,7 +18,7 @@ from rlm_runtime._cli.ending import check_output, conclude, output_options
 from rlm_runtime._cli.execute import execute
 from rlm_runtime._cli.model_options import take_model_options
 from rlm_runtime._cli.otel_option import with_spans
-from rlm_runtime._cli.printable import printable
+from rlm_runtime._printable import printable
 from rlm_runtime._cli.progress import make_progress
 from rlm_runtime._cli.schema import load_schema
 from rlm_runtime._cli.sections import SectionedCommand

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TextIO, cast
 
-from rlm_runtime._cli.printable import printable
+from rlm_runtime._printable import printable
 
 _TAKE_AWAY = "\r\x1b[2K"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from rlm_runtime._cli.printable import one_line
+from rlm_runtime._printable import one_line
 from rlm_runtime._events import (
     Event,
     ModeChosen,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rlm_runtime._cli.printable import one_line, reason
+from rlm_runtime._printable import one_line, reason
 from rlm_runtime._cli.tally import Tally, count
 from rlm_runtime._events import (
     AnswerGiven,

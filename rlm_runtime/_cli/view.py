@@ -1,17 +1,21 @@
-"""`rlm view`: show a run as a tree of its nodes."""
+"""`rlm view`: look at a run, or print the tree of its nodes."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import anyio
 import click
 
 from rlm_runtime._cli.command import Command
 from rlm_runtime._cli.finding import find_trace, trace_dir_option
 from rlm_runtime._cli.going_on import resume_command
 from rlm_runtime._cli.output import write_stdout
-from rlm_runtime._cli.printable import one_line
+from rlm_runtime._printable import one_line
 from rlm_runtime._cli.tally import Tally, count, describe_fork, describe_spending
 from rlm_runtime._cli.tree import Tree
 from rlm_runtime._errors import InputError, TraceError
@@ -22,14 +26,38 @@ from rlm_runtime._trace.reader import read_trace
 
 @click.command("view", cls=Command)
 @click.argument("run", required=False)
+@click.option("--follow", is_flag=True, help="Stay at the newest event while the run goes on.")
+@click.option(
+    "--plain", is_flag=True, help="Print the tree instead, as where there is no terminal."
+)
 @trace_dir_option
-def command(run: str | None, trace_dir: Path | None) -> None:
-    """Show a run as a tree of its nodes.
+def command(run: str | None, trace_dir: Path | None, *, follow: bool, plain: bool) -> None:
+    """Look at a run: its tree, its timeline, and all that its nodes said and did.
 
     RUN is the id of a run or the beginning of it, its trace file, or the folder of one; without
     it the newest run is shown.
     """
     path = find_trace(run, trace_dir or default_trace_dir())
+    if plain or not _is_terminal():
+        _print_tree(path)
+    else:
+        # Not before it is needed: other commands must start without a terminal's toolkit
+        from rlm_runtime._tui.opening import view_run
+
+        try:
+            anyio.run(partial(view_run, path, follow=follow))
+        except TraceError as exc:
+            raise InputError(str(exc)) from exc
+
+
+def _is_terminal() -> bool:
+    """Tell whether the viewer can have the terminal."""
+    streams = (sys.stdin, sys.stdout, sys.__stderr__)
+    on_terminal = all(stream is not None and stream.isatty() for stream in streams)
+    return on_terminal and os.environ.get("TERM") != "dumb"
+
+
+def _print_tree(path: Path) -> None:
     # Asked first: a run that ends meanwhile is then in the trace as ended
     unfinished = "running" if is_being_written(path) else "crashed"
     tree, problem = Tree(), None

@@ -62,11 +62,34 @@ class Trace:
         Raises:
             TraceError: As for `events`.
         """
+        for _, event in self.new_placed_events():
+            yield event
+
+    def new_placed_events(self) -> Iterator[tuple[int, Event]]:
+        """Read what `new_events` does, and the places where the records begin.
+
+        Raises:
+            TraceError: As for `events`.
+        """
         for record in self._file.records(self._next):
             event = self._read(record)
             self._next = record.end
             if event is not None:
-                yield event
+                yield record.at, event
+
+    def event_at(self, at: int) -> Event:
+        """Read the event of the record that begins at a place.
+
+        Raises:
+            TraceError: There is none that can be read.
+        """
+        if at >= self._noted:
+            self._note_all()
+        record = next(self._file.again().records(at), None)
+        event = None if record is None else self._read(record)
+        if event is None:
+            raise self._file.error(f"there is no event at byte {at}")
+        return event
 
     def placed_events(self) -> Iterator[tuple[int, Event]]:
         """Read the events, and the places where their records begin.

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rlm_runtime._cli.printable import one_line, printable
+from rlm_runtime._printable import one_line, printable
 from tests.hostile_text import HOSTILE, OBEYED
 
 

@@ -1,0 +1,63 @@
+"""The viewer of a run: its layout, and what its panes report."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.widgets import Footer
+
+from rlm_runtime._tui.actions.details import DetailsActions
+from rlm_runtime._tui.actions.finding import FindActions
+from rlm_runtime._tui.actions.habits import HabitActions
+from rlm_runtime._tui.actions.insight import InsightActions
+from rlm_runtime._tui.actions.replay import ReplayActions
+from rlm_runtime._tui.actions.tree import TreeActions
+from rlm_runtime._tui.base import Pane
+from rlm_runtime._tui.details.pane import Details
+from rlm_runtime._tui.header import Header
+from rlm_runtime._tui.lanes import Lanes
+from rlm_runtime._tui.messages import Selected, Sought
+from rlm_runtime._tui.node_tree import NodeTree
+from rlm_runtime._tui.seek_bar import SeekBar
+
+
+class Viewer(ReplayActions, TreeActions, DetailsActions, FindActions, InsightActions, HabitActions):
+    """Shows one run: its tree, its timeline and the details of one moment."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "rlm view"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-huge")]
+
+    def compose(self) -> ComposeResult:
+        """Lay out the screen."""
+        yield Header(id="header", markup=False)
+        with Container(id="panes"):
+            with Container(id="run"):
+                yield NodeTree(id="tree")
+                yield Lanes(id="lanes")
+            yield Details(id="details")
+        yield SeekBar(id="seek", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def panes(self) -> list[Pane]:
+        """Name the panes."""
+        return [
+            self.query_one(Header),
+            self.query_one(NodeTree),
+            self.query_one(Lanes),
+            self.query_one(Details),
+            self.query_one(SeekBar),
+        ]
+
+    def on_mount(self) -> None:
+        """Begin to read."""
+        self.query_one(NodeTree).focus()
+        self.run_worker(self.read(), exit_on_error=True)
+
+    def on_selected(self, message: Selected) -> None:
+        """Select the entry that a pane names."""
+        self.select(message.entry)
+
+    def on_sought(self, message: Sought) -> None:
+        """Go to the moment that a pane names."""
+        self.move_to(message.position)

@@ -1,0 +1,117 @@
+"""Where a record comes from: a trace, whole or growing, read in batches beside the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Literal, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from rlm_runtime._errors import TraceError
+from rlm_runtime._events import Event
+from rlm_runtime._trace.places import is_being_written
+from rlm_runtime._trace.reader import Trace, open_trace
+from rlm_runtime._tui.record.shortening import Shortener
+
+_AT_ONCE = 500
+_FOLLOW_SECONDS = 0.1
+_WATCH_SECONDS = 1.0
+_MOST_VALUE = 256 * 2**20
+
+State = Literal["reading", "growing", "still"]
+"""What is on disk is being read; the run goes on; nobody writes the trace (any more)."""
+
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some more events, and what is known of the trace after them."""
+
+    events: Sequence[tuple[Event, int, bool]]
+    """Each with the place in the file, and whether its texts are shortened."""
+    state: State
+    damage: str = ""
+    """Why nothing more can be read."""
+
+
+class Source:
+    """A trace that is open for the viewer; `open_source` makes it."""
+
+    def __init__(self, path: Path, trace: Trace) -> None:
+        self.path = path
+        self._trace = trace
+        self._shortener = Shortener()
+        # One trace for the reader of batches and for those who look things up
+        self._lock = Lock()
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        """Give the events as they come, and an empty batch whenever there are no more for now.
+
+        It never ends: a run that stopped or crashed can be resumed, and goes on in its trace.
+        """
+        while True:
+            # Asked first: what a writer that ends meanwhile has written is then read
+            growing = await anyio.to_thread.run_sync(is_being_written, self.path)
+            while True:
+                events, damage = await anyio.to_thread.run_sync(self._take)
+                if damage:
+                    yield Batch(events, "still", damage)
+                    return
+                if not events:
+                    break
+                yield Batch(events, "reading")
+            yield Batch((), "growing" if growing else "still")
+            await anyio.sleep(_FOLLOW_SECONDS if growing else _WATCH_SECONDS)
+
+    async def event(self, place: int) -> Event:
+        """Read the event at a place in the file, with its whole texts.
+
+        Raises:
+            TraceError: It cannot be read any more.
+        """
+        return await self._look_up(lambda trace: trace.event_at(place))
+
+    async def value(self, ref: str) -> object:
+        """Read the value that an event names.
+
+        Raises:
+            TraceError: It is not there, damaged, or too large to be shown.
+        """
+        return await self._look_up(lambda trace: trace.value(ref))
+
+    async def _look_up(self, find: Callable[[Trace], _R]) -> _R:
+        def look_up() -> _R:
+            with self._lock:
+                return find(self._trace)
+
+        return await anyio.to_thread.run_sync(look_up)
+
+    def _take(self) -> tuple[list[tuple[Event, int, bool]], str]:
+        """Read some of the new events, and tell what is wrong with those after them."""
+        taken: list[tuple[Event, int, bool]] = []
+        with self._lock:
+            try:
+                for place, event in islice(self._trace.new_placed_events(), _AT_ONCE):
+                    short, cut = self._shortener.shorten(event)
+                    taken.append((short, place, cut))
+            except TraceError as exc:
+                return taken, str(exc)
+        return taken, ""
+
+
+@asynccontextmanager
+async def open_source(path: Path) -> AsyncIterator[Source]:
+    """Open a trace for the viewer, for the length of the block.
+
+    Raises:
+        TraceError: It cannot be read, or is no trace that this release understands.
+    """
+    with open_trace(path, max_value=_MOST_VALUE) as trace:
+        yield Source(path, trace)

@@ -1,0 +1,61 @@
+"""What the panes show: a moment of a record, and how the user looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rlm_runtime._tui.record.entry import Entry
+from rlm_runtime._tui.record.record import Record
+from rlm_runtime._tui.rows import Row
+from rlm_runtime._tui.source import State
+
+Heat = Literal["off", "cost", "time"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All that a pane needs to draw itself; every pane gets the same one."""
+
+    record: Record
+    position: int
+    """The moment that is shown: after the event at this position; -1 where there is none yet."""
+    entry: Entry | None
+    """The selected one."""
+    rows: tuple[Row, ...] = ()
+    """The rows of tree and timeline, the same in both."""
+    row: int = 0
+    """The row of the selected entry, or of what it is folded into."""
+    state: State = "reading"
+    damage: str = ""
+    following: bool = False
+    """Whether the moment stays at the newest event."""
+    playing: bool = False
+    speed: float = 1.0
+    heat: Heat = "off"
+    critical: Mapping[int, float] = field(default_factory=dict)
+    """Seconds on the critical path by id of entry; empty where it is not asked for."""
+    zoom: Entry | None = None
+    filter: str = ""
+    search: str = ""
+    """What is looked for, to be marked in texts."""
+    found: Collection[int] = ()
+    """The positions where it is found."""
+
+    @property
+    def seconds(self) -> float:
+        """The seconds of the run at the moment that is shown."""
+        return self.record.time(self.position)
+
+    def state_of(self, entry: Entry) -> str:
+        """Tell in one word what an entry is at the moment; a crash shows as soon as it is known."""
+        state = entry.state(self.position)
+        if state in ("queued", "running") and self.is_over:
+            return "crashed"
+        return state
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the moment is the last one of a trace that nobody writes any more."""
+        return self.state == "still" and self.position >= self.record.last
