@@ -15,7 +15,6 @@ from rlm_runtime._cli.checks import Check, check_folder, check_memory, check_mod
 from rlm_runtime._cli.command import Command
 from rlm_runtime._cli.model_options import model_options, take_model_options
 from rlm_runtime._cli.output import write_stdout
-from rlm_runtime._printable import one_line
 from rlm_runtime._cli.sandbox_checks import check_sandbox
 from rlm_runtime._cli.status import ExitStatus
 from rlm_runtime._cli.stderr import tell
@@ -23,6 +22,7 @@ from rlm_runtime._config import read_environment
 from rlm_runtime._limits import Limits
 from rlm_runtime._models import Price
 from rlm_runtime._paths import default_trace_dir
+from rlm_runtime._printable import one_line
 
 _WIDTH = 600
 

@@ -14,11 +14,11 @@ import click
 from rlm_runtime._cli.command import Command
 from rlm_runtime._cli.finding import find_trace, trace_dir_option
 from rlm_runtime._cli.output import open_output
-from rlm_runtime._printable import printable
 from rlm_runtime._cli.stderr import tell
 from rlm_runtime._cli.tally import count
 from rlm_runtime._errors import InputError, TraceError
 from rlm_runtime._paths import default_trace_dir
+from rlm_runtime._printable import printable
 from rlm_runtime._trace.reader import Trace, open_trace
 
 _FORMATS = ("html", "jsonl", "chat", "otel")

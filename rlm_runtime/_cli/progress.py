@@ -12,7 +12,6 @@ from typing import Protocol
 
 import anyio
 
-from rlm_runtime._printable import one_line, reason
 from rlm_runtime._cli.stderr import redraw, tell
 from rlm_runtime._cli.tally import Tally, count, describe_fork, describe_spending
 from rlm_runtime._events import (
@@ -36,6 +35,7 @@ from rlm_runtime._events import (
     TraceStalled,
     WorstCaseExceeded,
 )
+from rlm_runtime._printable import one_line, reason
 
 _SECONDS_PER_FRAME = 0.1
 _LASTING = (

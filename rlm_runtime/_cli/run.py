@@ -18,7 +18,6 @@ from rlm_runtime._cli.ending import check_output, conclude, output_options
 from rlm_runtime._cli.execute import execute
 from rlm_runtime._cli.model_options import take_model_options
 from rlm_runtime._cli.otel_option import with_spans
-from rlm_runtime._printable import printable
 from rlm_runtime._cli.progress import make_progress
 from rlm_runtime._cli.schema import load_schema
 from rlm_runtime._cli.sections import SectionedCommand
@@ -27,6 +26,7 @@ from rlm_runtime._cli.stderr import tell
 from rlm_runtime._context import SkippedFile, load_context, load_task
 from rlm_runtime._errors import InputError
 from rlm_runtime._modes import DIRECT_BELOW_CHARS, MODES
+from rlm_runtime._printable import printable
 from rlm_runtime._trace.places import find_run
 
 _SKIPPED_FILES_SHOWN = 10

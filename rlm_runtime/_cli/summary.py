@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from rlm_runtime._printable import one_line
 from rlm_runtime._cli.quantities import describe_size
 from rlm_runtime._cli.tally import Tally
 from rlm_runtime._errors import TraceError
+from rlm_runtime._printable import one_line
 from rlm_runtime._trace.places import is_being_written
 from rlm_runtime._trace.reader import read_trace
 

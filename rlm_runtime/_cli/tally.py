@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from rlm_runtime._printable import one_line
 from rlm_runtime._events import (
     Event,
     ModeChosen,
@@ -25,6 +24,7 @@ from rlm_runtime._events import (
     usage_of,
 )
 from rlm_runtime._modes import Mode
+from rlm_runtime._printable import one_line
 from rlm_runtime._types import StopReason, Usage
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rlm_runtime._printable import one_line, reason
 from rlm_runtime._cli.tally import Tally, count
 from rlm_runtime._events import (
     AnswerGiven,
@@ -26,6 +25,7 @@ from rlm_runtime._events import (
     ToolFailed,
     ToolReturned,
 )
+from rlm_runtime._printable import one_line, reason
 
 _TOOL_LINES = 20
 _SUB_CALL_LINES = 20

@@ -15,11 +15,11 @@ from rlm_runtime._cli.command import Command
 from rlm_runtime._cli.finding import find_trace, trace_dir_option
 from rlm_runtime._cli.going_on import resume_command
 from rlm_runtime._cli.output import write_stdout
-from rlm_runtime._printable import one_line
 from rlm_runtime._cli.tally import Tally, count, describe_fork, describe_spending
 from rlm_runtime._cli.tree import Tree
 from rlm_runtime._errors import InputError, TraceError
 from rlm_runtime._paths import default_trace_dir
+from rlm_runtime._printable import one_line
 from rlm_runtime._trace.places import is_being_written
 from rlm_runtime._trace.reader import read_trace
 
