@@ -12,6 +12,7 @@ from rlm_runtime._events import (
     CodeExecuted,
     Event,
     ModelAttemptFailed,
+    ModelAttemptStarted,
     ModelFailed,
     ModelReplied,
     ModelRequested,
@@ -26,11 +27,10 @@ from rlm_runtime._events import (
     SandboxLost,
     SubCallEnded,
     SubCallStarted,
-    ToolCalled,
     ToolFailed,
-    ToolReturned,
     TraceFailed,
     TraceStalled,
+    WorstCaseExceeded,
     usage_of,
 )
 from rlm_runtime._printable import one_line
@@ -39,6 +39,14 @@ from rlm_runtime._tui.record.spans import Spans
 from rlm_runtime._tui.record.spending import Spending
 from rlm_runtime._types import Usage
 
+_OF_BEGINS = (NodeStarted, SubCallStarted, SubCallEnded, ModelRequested)
+_OF_CALLS = (
+    ModelAttemptStarted,
+    ModelAttemptFailed,
+    ModelReplied,
+    ModelFailed,
+    WorstCaseExceeded,
+)
 _LEVELS = 100
 """What is spent counts for so many entries above it, and for the root: else a forged chain of
 many thousand nodes would take minutes."""
@@ -158,6 +166,11 @@ class Record:
         self.seconds.append(min(max(before, mono - self._zero), _LONGEST))
 
     def _find_or_begin(self, event: Event, position: int) -> Entry | None:
+        kind = type(event)
+        if kind in _OF_CALLS:
+            return self._calls.get(getattr(event, "call", -1))
+        if kind not in _OF_BEGINS:
+            return self._nodes.get(getattr(event, "node", -1))
         match event:
             case NodeStarted():
                 return self._start_node(event, position)
@@ -172,10 +185,7 @@ class Record:
                 if entry is not None:
                     self._calls[event.call] = entry
                 return entry
-        call = getattr(event, "call", None)
-        if call is not None and not isinstance(event, ToolCalled | ToolReturned | ToolFailed):
-            return self._calls.get(call)
-        return self._nodes.get(getattr(event, "node", -1))
+        return None
 
     def _start_node(self, event: NodeStarted, position: int) -> Entry | None:
         known = self._nodes.get(event.node)
