@@ -17,6 +17,7 @@ from benchmarks import (
     stdlib_question,
     stopping,
     tracing,
+    viewer,
 )
 
 for module in (
@@ -34,5 +35,6 @@ for module in (
     tracing,
     crashes,
     export_html,
+    viewer,
 ):
     module.measure()

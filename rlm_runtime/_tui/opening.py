@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 from rlm_runtime._tui.app import Viewer
@@ -18,5 +19,11 @@ async def view_run(path: Path, *, follow: bool = False) -> None:
     Raises:
         TraceError: The trace cannot be read, or is none.
     """
+    calm_collector()
     async with open_source(path) as source:
         await Viewer(source, follow=follow).run_async()
+
+
+def calm_collector() -> None:
+    """Have the garbage collector look less often: a record is many objects that all stay."""
+    gc.set_threshold(200_000, 20, 20)
