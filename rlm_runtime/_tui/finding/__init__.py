@@ -1,0 +1,1 @@
+"""Finding moments by their texts, and entries by what they are."""
