@@ -41,7 +41,7 @@ class Entry:
     number: int | None
     """The node's number in its run; None for a completion, and before the node has begun."""
     sub_call: int | None
-    parent: Entry | None
+    parent: Entry | None = field(repr=False)
     depth: int
     model: str
     query: str
@@ -52,7 +52,7 @@ class Entry:
     """The position of its first event."""
     place: tuple[int, int]
     """Iteration and block of the parent whose code asked for it."""
-    children: list[Entry] = field(default_factory=list)
+    children: list[Entry] = field(default_factory=list, repr=False)
     """In the order in which they began."""
     events: list[int] = field(default_factory=list)
     """The positions of its own events."""
