@@ -1,0 +1,127 @@
+"""What a page says: blocks of text, code and figures, before anybody knows how wide the pane is.
+
+A page builds a `Document` from whatever the trace holds, as it is: the layout makes texts harmless
+for the terminal, and does so for what is seen alone. To build one costs nothing but the blocks, so
+a text of 100 MB may be in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Style = Literal[
+    "text",
+    "dim",
+    "strong",
+    "heading",
+    "key",
+    "good",
+    "bad",
+    "warning",
+    "accent",
+    "second",
+    "third",
+    "mark",
+    "keyword",
+    "string",
+    "number",
+    "comment",
+    "name",
+    "builtin",
+]
+"""How a piece of text looks; each is a component class of `TextView`, so that themes work."""
+
+Language = Literal["python", "json", "xml", ""]
+
+Cell = str | tuple[str, Style]
+"""What is in one place of a table: a text, or one with a style."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A line that says what comes below it, with a note beside it."""
+
+    text: str
+    note: str = ""
+    style: Style = "heading"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Text of any size, in lines as it has them."""
+
+    text: str
+    style: Style = "text"
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Text in a language, with numbers beside its lines."""
+
+    text: str
+    language: Language = "python"
+    marked: tuple[int, ...] = ()
+    """The lines, from 1, where something went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Names and what they are, in two columns."""
+
+    rows: tuple[tuple[str, Cell], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    width: int = 0
+    """In cells; 0 for a share of what is left."""
+    right: bool = False
+    """Whether what is in it stands at its right side, as numbers do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under the names of their columns, one line for each.
+
+    The rows may be made as they are asked for: only those that are seen are.
+    """
+
+    columns: tuple[Column, ...]
+    rows: Sequence[Sequence[Cell]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """One line of pieces, each with a style of its own: a bar, a legend, a line with a mark."""
+
+    pieces: tuple[tuple[str, Style], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A line from side to side, or an empty one."""
+
+    is_empty: bool = False
+
+
+Block = Heading | Words | Code | Pairs | Table | Pieces | Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a page says of one moment."""
+
+    blocks: tuple[Block, ...]
+    main: str = ""
+    """The text that the page is about, as the trace has it: to be copied, or opened elsewhere."""
+    suffix: str = ".txt"
+    """The ending of a file that holds the main text."""
+
+
+NOTHING = Document(())
