@@ -282,6 +282,7 @@ class _Run:
             seconds=at - began,
             completed=not is_last,
             variables=("chapters", "hits"),
+            values=("list, 12", f"list, {iteration}"),
         )
         self._tell(at, executed)
         if iteration == 1 and node % 23 == 9:

@@ -20,7 +20,7 @@ from bootstrap.stopping import Stopper, shielded
 from bootstrap.tools import make_tool
 from rlm_runtime._values import decode, encode
 
-PROTOCOL = 3
+PROTOCOL = 4
 _MAX_OPEN_CALLS = 1000
 _NO_ROOM = "it does not fit into the memory of this sandbox"
 
@@ -165,6 +165,7 @@ class Host:
             "interrupted": stopped,
             "pending": [_readable(call.label) for call in waiting[:20]],
             "variables": [_readable(name[:100]) for name in self.repl.variable_names()],
+            "values": [_readable(text) for text in self.repl.variable_values()],
         }
         self._reply(number, result)
 

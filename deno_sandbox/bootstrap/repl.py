@@ -16,10 +16,13 @@ from rlm_runtime._excerpt import excerpt
 
 _MAX_ERROR_CHARS = 20_000
 _MAX_NAMES = 200
+_MAX_INT_BITS = 256
+_MAX_TEXT = 60
 _MAX_PACKAGES = 40
 _SHOWN_ITEMS = 10_000
 _SHOWN_CHARS = 100_000
 _SHOWN_FRAMES = 8
+_NAME_OF = type.__dict__["__name__"].__get__
 _SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
 
 # What an ordinary error does not say: where this code runs, and what to do instead
@@ -111,6 +114,10 @@ class Repl:
         """Name the first variables that the code has assigned."""
         return [name for name, _ in islice(self.variables(), _MAX_NAMES)]
 
+    def variable_values(self) -> list[str]:
+        """Tell in short what is in each of `variable_names`; no code of theirs is run for it."""
+        return [_in_short(value) for _, value in islice(self.variables(), _MAX_NAMES)]
+
     def describe_variables(self) -> dict[str, str]:
         """Give the type, and the size where there is one, of each variable."""
         return {name: _describe(value) for name, value in self.variables()}
@@ -148,11 +155,26 @@ def _shown(value: object) -> str:
     return repr(value)
 
 
+def _in_short(value: object) -> str:
+    kind = type(value)
+    if kind in (bool, float, complex, types.NoneType):
+        return repr(value)
+    # The exact type first: isinstance() would ask other values for their __class__
+    if kind is int and isinstance(value, int) and value.bit_length() <= _MAX_INT_BITS:
+        return repr(value)
+    if kind in (str, bytes) and isinstance(value, str | bytes):
+        beginning = repr(value[:_MAX_TEXT])
+        return beginning if len(value) <= _MAX_TEXT else f"{beginning}… ({len(value):,})"
+    return _describe(value)
+
+
 def _describe(value: object) -> str:
     kind = type(value)
     # The base type's own, since that of a subclass is user code
     sizes = [base.__len__(value) for base in _SIZED if issubclass(kind, base)]  # type: ignore[arg-type]
-    return f"{kind.__name__}, {sizes[0]}" if sizes else kind.__name__
+    # A metaclass may have a `__name__` of its own, which is user code
+    name = str(_NAME_OF(kind))[:100]
+    return f"{name}, {sizes[0]}" if sizes else name
 
 
 def _explain(exc: BaseException) -> str:

@@ -75,6 +75,7 @@ def code_executed(
         block=block,
         completed=completed,
         variables=result.variables,
+        values=result.values,
     )
 
 

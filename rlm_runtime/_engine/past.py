@@ -68,6 +68,7 @@ class IterationPast:
                 error=one.error,
                 pending=one.pending,
                 variables=one.variables,
+                values=one.values,
             )
             for one in events
             if one is not None

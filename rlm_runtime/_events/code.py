@@ -40,6 +40,8 @@ class CodeExecuted(Event):
     """Whether it came to an end of its own; else the node or its sandbox ended under it."""
     variables: tuple[str, ...] = ()
     """Names that the code of this sandbox has assigned so far."""
+    values: tuple[str, ...] = ()
+    """What is in each of `variables`, in short: its type and size, or its beginning."""
     kind: Literal["code_executed"] = "code_executed"
 
 

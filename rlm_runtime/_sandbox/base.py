@@ -24,6 +24,8 @@ class ExecutionResult:
     """Sub-calls that nobody has awaited yet."""
     variables: tuple[str, ...] = ()
     """Names that the code of this sandbox has assigned so far."""
+    values: tuple[str, ...] = ()
+    """What is in each of `variables`, in short: its type and size, or its beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

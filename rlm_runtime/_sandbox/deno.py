@@ -133,6 +133,7 @@ class DenoSandbox:
             interrupted=result.interrupted and self._interrupted == self._cells,
             pending=tuple(result.pending),
             variables=tuple(result.variables),
+            values=tuple(result.values),
         )
 
     async def interrupt(self) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PROTOCOL = 3
+PROTOCOL = 4
 
 # 100 characters, each written as an escape
 _Label = Annotated[str, Field(max_length=1000)]
@@ -68,3 +68,4 @@ class Execution(_Message):
     interrupted: bool
     pending: list[_Label] = Field(max_length=20)
     variables: list[_Label] = Field(max_length=200)
+    values: list[_Label] = Field(max_length=200)

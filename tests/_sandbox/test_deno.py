@@ -39,8 +39,14 @@ def result(number: int, members: object) -> bytes:
     return frame({"jsonrpc": "2.0", "id": number, "result": members})
 
 
-READY = note("ready", protocol=3, python="3.14")
-DONE: dict[str, object] = {"error": None, "interrupted": False, "pending": [], "variables": []}
+READY = note("ready", protocol=4, python="3.14")
+DONE: dict[str, object] = {
+    "error": None,
+    "interrupted": False,
+    "pending": [],
+    "variables": [],
+    "values": [],
+}
 PLAIN: dict[str, Any] = {"model": None, "recursive": None, "answer_schema": None}
 
 
@@ -69,7 +75,7 @@ def assert_none_left(folder: Path) -> None:
     [
         ("exits_at_once", b"", "closed the connection; its process ended with status 3 .*licence"),
         ("prints_garbage", b"", "bad header b'Loading.* \\(warming up\\)"),
-        ("plays_sandbox", note("ready", protocol=1, python="3"), "it speaks protocol 1, not 3"),
+        ("plays_sandbox", note("ready", protocol=1, python="3"), "it speaks protocol 1, not 4"),
         ("plays_sandbox", note("ready", protocol="1"), "it sent a malformed Ready"),
         ("plays_sandbox", note("fatal", message="no room"), "no room"),
         ("plays_sandbox", note("hello"), "unknown notification 'hello'"),
@@ -212,11 +218,11 @@ async def test_output_without_end_is_bounded(tmp_path: Path) -> None:
 
 async def test_each_execution_has_its_own_output(tmp_path: Path) -> None:
     first = note("output", stream="stdout", text="one", omitted=0) + result(0, DONE)
-    second = result(1, DONE | {"error": "E", "pending": ["p"], "variables": ["v"]})
+    second = result(1, DONE | {"error": "E", "pending": ["p"], "variables": ["v"], "values": ["1"]})
     async with pretending(tmp_path, "plays_sandbox", READY, first, second) as sandbox:
         assert await sandbox.execute("a") == ExecutionResult(stdout="one")
         assert await sandbox.execute("b") == ExecutionResult(
-            error="E", pending=("p",), variables=("v",)
+            error="E", pending=("p",), variables=("v",), values=("1",)
         )
 
 

@@ -16,10 +16,16 @@ from rlm_runtime._sandbox.messages import (
     ToolRequest,
 )
 
-READY = {"protocol": 3, "python": "3.14"}
+READY = {"protocol": 4, "python": "3.14"}
 OUTPUT = {"stream": "stdout", "text": "x", "omitted": 0}
 CALL = {"model": None, "recursive": None, "answer_schema": None}
-EXECUTION = {"error": None, "interrupted": False, "pending": ["a"], "variables": ["b"]}
+EXECUTION = {
+    "error": None,
+    "interrupted": False,
+    "pending": ["a"],
+    "variables": ["b"],
+    "values": ["1"],
+}
 
 
 @pytest.mark.parametrize(
@@ -46,7 +52,7 @@ FORGED: list[tuple[type[BaseModel], object]] = [
     (Ready, READY | {"protocol": "1"}),
     (Ready, READY | {"protocol": True}),
     (Ready, READY | {"python": "3" * 41}),
-    (Ready, {"protocol": 3}),
+    (Ready, {"protocol": 4}),
     (Output, OUTPUT | {"stream": "stdin"}),
     (Output, OUTPUT | {"text": 5}),
     (Output, OUTPUT | {"text": "\ud800"}),
@@ -82,6 +88,8 @@ FORGED: list[tuple[type[BaseModel], object]] = [
     (Execution, EXECUTION | {"variables": ["x"] * 201}),
     (Execution, EXECUTION | {"pending": ["x" * 1001]}),
     (Execution, EXECUTION | {"variables": ["x" * 1001]}),
+    (Execution, EXECUTION | {"values": ["x"] * 201}),
+    (Execution, EXECUTION | {"values": ["x" * 1001]}),
     (Nothing, {"node": 0}),
     (Execution, EXECUTION | {"variables": {"x": 1}}),
     (Execution, "ok"),

@@ -87,14 +87,14 @@ async def wire() -> AsyncIterator[Wire]:
 
 async def test_ready_names_the_protocol(wire: Wire) -> None:
     wire.host.announce()
-    assert wire.sent[0]["method"] == "ready" and wire.sent[0]["params"]["protocol"] == 3
+    assert wire.sent[0]["method"] == "ready" and wire.sent[0]["params"]["protocol"] == 4
 
 
 async def test_a_cell_is_answered_after_its_output(wire: Wire) -> None:
     code = "import sys\nx = 5\nprint('out \\ud800')\nprint('err', file=sys.stderr)\nx\n1 / 0"
     result = await wire.execute(code)
     assert result["error"].endswith("ZeroDivisionError: division by zero")
-    assert (result["pending"], result["variables"]) == ([], ["x"])
+    assert (result["pending"], result["variables"], result["values"]) == ([], ["x"], ["5"])
     printed = {"stdout": "", "stderr": ""}
     for one in wire.of("output"):
         printed[one["params"]["stream"]] += one["params"]["text"]

@@ -298,6 +298,32 @@ async def test_variables_are_what_the_code_has_assigned(repl: Repl) -> None:
     assert {"context", "llm_query"} <= set(repl.variable_names())
 
 
+async def test_values_are_told_in_short_and_no_code_of_theirs_is_run(repl: Repl) -> None:
+    code = (
+        "class Meta(type):\n    @property\n    def __name__(cls): raise KeyError\n"
+        "class Odd(metaclass=Meta):\n    def __repr__(self): raise KeyError\n"
+        "class Text(str):\n    def __repr__(self): raise KeyError\n"
+        "class Liar:\n    @property\n    def __class__(self): raise KeyError\n"
+        "del Meta\nodd, text, liar = Odd(), Text('abc'), Liar()\ndel Odd, Text, Liar\n"
+        "none, yes, number, large = None, True, -1.5, 2**256\n"
+        "short, long, data = 'a\\n', 'b' * 1000, b'c'\nrows = [Odd] if 0 else [1, 2]\n"
+    )
+    assert await run(repl, code) is None
+    assert dict(zip(repl.variable_names(), repl.variable_values(), strict=True)) == {
+        "odd": "Odd",
+        "text": "Text, 3",
+        "liar": "Liar",
+        "none": "None",
+        "yes": "True",
+        "number": "-1.5",
+        "large": "int",
+        "short": "'a\\n'",
+        "long": f"'{'b' * 60}'… (1,000)",
+        "data": "b'c'",
+        "rows": "list, 2",
+    }
+
+
 async def test_the_names_told_are_bounded(repl: Repl) -> None:
     await run(repl, "for n in range(1000): globals()[f'v{n}'] = n")
     assert len(repl.variable_names()) == 200
