@@ -56,7 +56,7 @@ class Viewer(ReplayActions, TreeActions, DetailsActions, FindActions, InsightAct
 
     def on_selected(self, message: Selected) -> None:
         """Select the entry that a pane names."""
-        self.select(message.entry)
+        self.select(message.entry, message.group)
 
     def on_sought(self, message: Sought) -> None:
         """Go to the moment that a pane names."""

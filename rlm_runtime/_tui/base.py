@@ -9,8 +9,9 @@ from textual.app import App
 
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.record.record import Record
-from rlm_runtime._tui.rows import GroupKey, Row, make_rows
+from rlm_runtime._tui.rows import RowMaker, Rows
 from rlm_runtime._tui.source import Batch, Source, State
+from rlm_runtime._tui.tree.layout import GroupKey
 from rlm_runtime._tui.view import Heat, View
 
 _SECONDS_PER_SHOW = 0.1
@@ -34,6 +35,8 @@ class ViewerBase(App[None]):
         self.record = Record()
         self.position = -1
         self.entry: Entry | None = None
+        self.group: GroupKey | None = None
+        """The group of the selected entry, where the row of the group is selected."""
         self.state: State = "reading"
         self.damage = ""
         self.following = True
@@ -53,6 +56,7 @@ class ViewerBase(App[None]):
         self.found: tuple[int, ...] = ()
         self.view = View(record=self.record, position=-1, entry=None)
         """What the panes show; not newer than the last `show_soon`."""
+        self._row_maker = RowMaker()
         self._follow_on = follow
         self._is_stale = False
         self._shown_at = 0.0
@@ -72,13 +76,18 @@ class ViewerBase(App[None]):
         self._set_position(position)
         if self.tracking if track is None else track:
             owner = self.record.owners[self.position] if self.position >= 0 else None
-            if owner is not None:
-                self.entry = owner
+            if owner is not None and owner is not self.entry:
+                self.entry, self.group = owner, None
         self.show_soon()
 
-    def select(self, entry: Entry) -> None:
-        """Select an entry; the moment stays."""
-        self.entry = entry
+    def select(self, entry: Entry, group: GroupKey | None = None) -> None:
+        """Select an entry; the moment stays.
+
+        Args:
+            entry: It.
+            group: Its group, if it stands for all of that.
+        """
+        self.entry, self.group = entry, group
         self.show_soon()
 
     def follow(self, following: bool) -> None:
@@ -103,9 +112,9 @@ class ViewerBase(App[None]):
         for pane in self.panes():
             pane.show(self.view)
 
-    def make_view(self) -> View:
-        """Put together what the panes show."""
-        rows = make_rows(
+    def rows(self) -> Rows:
+        """Give the rows for the moment, as they are now."""
+        return self._row_maker.rows(
             self.record,
             self.position,
             folded=self.folded,
@@ -113,12 +122,16 @@ class ViewerBase(App[None]):
             zoom=self.zoom,
             matches=self.matches,
         )
+
+    def make_view(self) -> View:
+        """Put together what the panes show."""
+        rows = self.rows()
         return View(
             record=self.record,
             position=self.position,
             entry=self.entry,
             rows=rows,
-            row=find_row(rows, self.entry),
+            row=rows.find(self.entry, self.group),
             state=self.state,
             damage=self.damage,
             following=self.following,
@@ -157,15 +170,3 @@ class ViewerBase(App[None]):
 
     def _set_position(self, position: int) -> None:
         self.position = max(min(position, self.record.last), min(0, self.record.last))
-
-
-def find_row(rows: tuple[Row, ...], entry: Entry | None) -> int:
-    """Find the row of an entry, or of what it is folded into; 0 where there is none."""
-    numbers = {row.entry.id: n for n, row in reversed(list(enumerate(rows))) if not row.group}
-    groups = {one.id: n for n, row in enumerate(rows) for one in row.group}
-    while entry is not None:
-        number = numbers.get(entry.id, groups.get(entry.id))
-        if number is not None:
-            return number
-        entry = entry.parent
-    return 0

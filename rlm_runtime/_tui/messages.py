@@ -6,13 +6,24 @@ from textual.message import Message
 
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.rows import Row
+from rlm_runtime._tui.tree.layout import GroupKey
 
 
 class Selected(Message):
     """The user chose an entry."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, group: GroupKey | None = None) -> None:
         self.entry = entry
+        self.group = group
+        """Its group, if the row of that was chosen."""
+        super().__init__()
+
+
+class TopMoved(Message):
+    """The tree shows its rows from another one on."""
+
+    def __init__(self, top: int) -> None:
+        self.top = top
         super().__init__()
 
 
@@ -29,4 +40,12 @@ class Toggled(Message):
 
     def __init__(self, row: Row) -> None:
         self.row = row
+        super().__init__()
+
+
+class Scrolled(Message):
+    """The user wants to see other rows."""
+
+    def __init__(self, by: int) -> None:
+        self.by = by
         super().__init__()

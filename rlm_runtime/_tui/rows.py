@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.record.record import Record
-
-FOLDED_FROM = 12
-"""So many alike siblings are shown as one row."""
-
-GroupKey = tuple[int, tuple[int, int], str, str]
-"""The parent's id, the place in its work, kind and model: what alike siblings share."""
+from rlm_runtime._tui.tree.layout import GroupKey, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +29,129 @@ class Row:
     has_below: bool = False
 
 
+class Rows(Sequence[Row]):
+    """The rows for a moment; each one is made when it is looked at."""
+
+    def __init__(self, layout: Layout, begun: int, folded: Collection[int] = ()) -> None:
+        self._layout = layout
+        self._begun = begun
+        self._folded = folded
+        spans = enumerate(zip(layout.begins, layout.ends, strict=True))
+        self._shown = [slot for slot, (first, last) in spans if first <= begun < last]
+        self._made: dict[int, Row] = {}
+
+    def __len__(self) -> int:
+        return len(self._shown)
+
+    @overload
+    def __getitem__(self, number: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, number: int | slice) -> Row | Sequence[Row]:
+        if isinstance(number, slice):
+            return [self._row(slot) for slot in self._shown[number]]
+        return self._row(self._shown[number])
+
+    def find(self, entry: Entry | None, key: GroupKey | None = None) -> int:
+        """Find the row of an entry, or of what it is folded into; 0 where there is none.
+
+        Args:
+            entry: It.
+            key: A group that the entry is in, whose own row is looked for even if it is open.
+        """
+        layout = self._layout
+        while entry is not None:
+            found = -1
+            for slot in layout.slots.get(entry.id, ()):
+                if layout.begins[slot] <= self._begun < layout.ends[slot]:
+                    found = slot
+                    group = layout.groups[slot]
+                    if group is not None and group.key == key:
+                        break
+            if found >= 0:
+                return bisect_left(self._shown, found)
+            entry = entry.parent
+        return 0
+
+    def guides(self, number: int, most: int) -> list[bool]:
+        """Tell for a row and those above it, from the outermost on, whether a sibling follows.
+
+        Args:
+            number: Of the row.
+            most: How many of them at most: the innermost ones.
+        """
+        follows: list[bool] = []
+        slot = self._shown[number]
+        while len(follows) < most and self._layout.above[slot] >= 0:
+            follows.append(self._has_next(slot))
+            slot = self._layout.above[slot]
+        follows.reverse()
+        return follows
+
+    def _has_next(self, slot: int) -> bool:
+        number = bisect_left(self._shown, self._layout.after[slot])
+        above = self._layout.above
+        return number < len(self._shown) and above[self._shown[number]] == above[slot]
+
+    def _row(self, slot: int) -> Row:
+        row = self._made.get(slot)
+        if row is None:
+            row = self._made[slot] = self._make(slot)
+        return row
+
+    def _make(self, slot: int) -> Row:
+        layout = self._layout
+        entry, level, group = layout.entries[slot], layout.levels[slot], layout.groups[slot]
+        if group is not None:
+            last = bisect_right(group.members, self._begun - 1, key=lambda one: one.id)
+            members = tuple(group.members[:last])
+            return Row(entry, level, members, group.key, not group.is_open, has_below=True)
+        has_below = bool(entry.children) and entry.children[0].id < self._begun
+        return Row(
+            entry, level, is_folded=has_below and entry.id in self._folded, has_below=has_below
+        )
+
+
+class RowMaker:
+    """Makes the rows for one moment after the other; what does not change is made once."""
+
+    def __init__(self) -> None:
+        self._layout: Layout | None = None
+        self._asked: tuple[object, ...] = ()
+        self._built = 0
+        self._rows: Rows | None = None
+        self._begun = -1
+
+    def rows(
+        self,
+        record: Record,
+        position: int,
+        *,
+        folded: Collection[int] = (),
+        opened: Collection[GroupKey] = (),
+        zoom: Entry | None = None,
+        matches: Collection[int] | None = None,
+    ) -> Rows:
+        """Give the rows for a moment; see `make_rows`."""
+        begun = record.begun(position)
+        asked = (record, frozenset(folded), frozenset(opened), zoom, matches)
+        # What has begun since does not show at a moment before
+        if self._layout is None or begun > self._built or asked != self._asked:
+            self._asked, self._built, self._rows = asked, len(record.entries), None
+            self._layout = Layout(
+                record.roots if zoom is None else [zoom],
+                folded=asked[1],
+                opened=asked[2],
+                matches=matches,
+            )
+        if self._rows is None or begun != self._begun:
+            self._begun = begun
+            self._rows = Rows(self._layout, begun, asked[1])
+        return self._rows
+
+
 def make_rows(
     record: Record,
     position: int,
@@ -40,7 +160,7 @@ def make_rows(
     opened: Collection[GroupKey] = (),
     zoom: Entry | None = None,
     matches: Collection[int] | None = None,
-) -> tuple[Row, ...]:
+) -> Rows:
     """Make the rows for a moment.
 
     Args:
@@ -52,17 +172,6 @@ def make_rows(
         matches: The ids of the entries that a filter lets through, with those above them;
             None for all.
     """
-    rows: list[Row] = []
-    roots: Iterable[Entry] = record.roots if zoom is None else [zoom]
-    # A stack of its own: a trace from elsewhere may be as deep as it likes
-    stack = [(entry, 0) for entry in reversed(list(roots)) if entry.began <= position]
-    while stack:
-        entry, level = stack.pop()
-        if matches is not None and entry.id not in matches:
-            continue
-        below = [child for child in entry.children if child.began <= position]
-        is_folded = entry.id in folded and bool(below)
-        rows.append(Row(entry, level, is_folded=is_folded, has_below=bool(below)))
-        if not is_folded:
-            stack += [(child, level + 1) for child in reversed(below)]
-    return tuple(rows)
+    return RowMaker().rows(
+        record, position, folded=folded, opened=opened, zoom=zoom, matches=matches
+    )

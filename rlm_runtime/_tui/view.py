@@ -8,7 +8,7 @@ from typing import Literal
 
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.record.record import Record
-from rlm_runtime._tui.rows import Row
+from rlm_runtime._tui.rows import Row, Rows
 from rlm_runtime._tui.source import State
 
 Heat = Literal["off", "cost", "time"]
@@ -23,7 +23,7 @@ class View:
     """The moment that is shown: after the event at this position; -1 where there is none yet."""
     entry: Entry | None
     """The selected one."""
-    rows: tuple[Row, ...] = ()
+    rows: Rows | tuple[Row, ...] = ()
     """The rows of tree and timeline, the same in both."""
     row: int = 0
     """The row of the selected entry, or of what it is folded into."""
