@@ -43,16 +43,15 @@ def _wrap_wide(line: str, width: int) -> list[tuple[int, int]]:
         cells = get_character_cell_size(character)
         # What takes no cell stays with the character before it, and so does an emoji's second half
         if used + cells > width and at > start and cells and line[at - 1] != "\u200d":
-            if space > start + (at - start) // 2:
-                rows.append((start, space))
-                start = space + 1
-                used = sum(map(get_character_cell_size, line[start:at]))
-            else:
-                rows.append((start, at))
-                start, used = at, 0
+            space = at if character == " " else space
+            end = space if space > start + (at - start) // 2 else at
+            rows.append((start, end))
+            start = end + (line[end] == " ")
+            used = sum(map(get_character_cell_size, line[start:at]))
+            cells = cells if start <= at else 0
             space = -1
-        used += cells
-        if character == " ":
+        elif character == " ":
             space = at
+        used += cells
     rows.append((start, len(line)))
     return rows

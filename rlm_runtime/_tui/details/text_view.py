@@ -1,0 +1,197 @@
+"""A document on the screen: what of it is seen, and where in it one is."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import ClassVar, get_args
+
+from rich.segment import Segment
+from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+
+from rlm_runtime._tui.details.document import NOTHING, Document, Style
+from rlm_runtime._tui.details.layout import Layout
+from rlm_runtime._tui.details.lines import Line
+
+_MOST_SELECTED = 5_000
+
+
+class TextView(ScrollView, can_focus=True):
+    """Shows a document; only the lines that are seen are made."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"text-view--{style}" for style in (*get_args(Style), "found")
+    }
+    DEFAULT_CSS = """
+    TextView {
+        & .text-view--text { color: $foreground; }
+        & .text-view--dim { color: $foreground 60%; }
+        & .text-view--strong { text-style: bold; }
+        & .text-view--heading { color: $primary; text-style: bold; }
+        & .text-view--key { color: $foreground 70%; }
+        & .text-view--good { color: $text-success; }
+        & .text-view--bad { color: $text-error; text-style: bold; }
+        & .text-view--warning { color: $text-warning; }
+        & .text-view--accent { color: $text-accent; }
+        & .text-view--second { color: $text-secondary; }
+        & .text-view--third { color: $text-primary; }
+        & .text-view--mark { text-style: reverse; }
+        & .text-view--keyword { color: $text-accent; text-style: bold; }
+        & .text-view--string { color: $text-success; }
+        & .text-view--number { color: $text-warning; }
+        & .text-view--comment { color: $foreground 60%; text-style: italic; }
+        & .text-view--name { color: $text-primary; text-style: bold; }
+        & .text-view--builtin { color: $text-secondary; }
+        & .text-view--found { background: $warning; color: $background; text-style: underline; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "scroll_up", "Up", id="text.up", show=False),
+        Binding("down", "scroll_down", "Down", id="text.down", show=False),
+        Binding("pageup", "page_up", "Page up", id="text.page_up", show=False),
+        Binding("pagedown", "page_down", "Page down", id="text.page_down", show=False),
+        Binding("g", "scroll_home", "Top", id="text.top", show=False),
+        Binding("G", "scroll_end", "Bottom", id="text.bottom", show=False),
+    ]
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._layout_of = Layout(NOTHING, 80)
+        self._key: object = None
+        self._search = ""
+        self._match = -1
+        self._widest = 0
+        self.wraps = True
+
+    def show(self, document: Document, *, key: object = None, search: str = "") -> None:
+        """Show a document.
+
+        Args:
+            document: It.
+            key: Names the page and what it is of: while that stays, so does the place in it.
+            search: What is to be marked in it.
+        """
+        if key != self._key:
+            self._key, self._match = key, -1
+            self.scroll_to(0, 0, animate=False)
+        if search != self._search:
+            self._search, self._match = search, -1
+            self.refresh()
+        if document is not self._layout_of.document:
+            self._lay_out(document)
+
+    def go_to_match(self, *, forward: bool = True) -> bool:
+        """Scroll to the next line that holds what is looked for.
+
+        Returns:
+            Whether there is one, on that side of the line where the last one was.
+        """
+        start = self._match + (1 if forward else -1) if self._match >= 0 else self._top
+        found = self._layout_of.find(self._search, start, forward=forward)
+        if found is None:
+            return False
+        self._match = found
+        self._measure()
+        self.scroll_to(y=max(0, found - self.size.height // 3), animate=False)
+        self.refresh()
+        return True
+
+    def toggle_wrap(self) -> None:
+        """Let long lines go on below themselves, or beyond the right side."""
+        self.wraps = not self.wraps
+        self._match, self._widest = -1, 0
+        self.scroll_to(x=0, animate=False)
+        self._lay_out(self._layout_of.document)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw a line."""
+        number = y + self._top
+        line = self._layout_of.line(number)
+        if self._layout_of.height != self.virtual_size.height:
+            # What was an estimate is known now
+            self.call_after_refresh(self._measure)
+        width = self.size.width
+        base = self.rich_style
+        if line is None:
+            return Strip.blank(width, base)
+        strip = Strip(self._segments(line, number))
+        if strip.cell_length > self._widest:
+            self._widest = strip.cell_length
+            self.call_after_refresh(self._measure)
+        left = round(self.scroll_x)
+        return strip.crop_extend(left, left + width, base).apply_offsets(left, number)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """Give the text that is selected with the mouse."""
+        first = selection.start.y if selection.start else 0
+        last = selection.end.y if selection.end else self._layout_of.height
+        texts = []
+        for number in range(first, min(last + 1, first + _MOST_SELECTED)):
+            line, span = self._layout_of.line(number), selection.get_span(number)
+            if line is not None and span is not None:
+                texts.append(line.text[span[0] : None if span[1] < 0 else span[1]])
+        return "\n".join(texts), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """Draw what is selected."""
+        self.refresh()
+
+    def on_resize(self, event: Resize) -> None:
+        """Lay out anew where the width has changed."""
+        if self._layout_of.width != self._width:
+            self._lay_out(self._layout_of.document)
+
+    @property
+    def _top(self) -> int:
+        return round(self.scroll_y)
+
+    @property
+    def _width(self) -> int:
+        # Without the scrollbar, also where there is none yet: else it would change what it is for
+        return max(8, self.container_size.width - self.scrollbar_size_vertical)
+
+    def _lay_out(self, document: Document) -> None:
+        before = self._layout_of
+        self._layout_of = Layout(document, self._width, wrapped=self.wraps, before=before)
+        self._measure()
+        self.refresh()
+
+    def _measure(self) -> None:
+        width = self.size.width if self.wraps else max(self.size.width, self._widest)
+        self.virtual_size = Size(width, self._layout_of.height)
+
+    def _segments(self, line: Line, number: int) -> list[Segment]:
+        """Cut a line where its look changes; what comes later in the list lies above."""
+        # Twice as much as fits: what takes no cell must not push out what does
+        text = line.text[: 2 * (round(self.scroll_x) + self.size.width)]
+        looks: list[str] = ["text"] * len(text)
+        spans: list[tuple[int, int, str]] = list(line.spans)
+        if self._search:
+            style = "mark" if number == self._match else "found"
+            spans += [(start, end, style) for start, end in line.marks(self._search)]
+        for start, end, style in spans:
+            stop = min(end, len(text))
+            looks[start:stop] = [style] * (stop - start)
+        chosen = self._selected(number, len(text))
+        segments, at = [], 0
+        for (look, is_chosen), run in groupby(
+            (look, chosen[0] <= place < chosen[1]) for place, look in enumerate(looks)
+        ):
+            end = at + len(list(run))
+            style_of = self.get_component_rich_style(f"text-view--{look}")
+            if is_chosen:
+                style_of += self.screen.get_component_rich_style("screen--selection")
+            segments.append(Segment(text[at:end], style_of))
+            at = end
+        return segments
+
+    def _selected(self, number: int, length: int) -> tuple[int, int]:
+        selection = self.text_selection
+        span = selection.get_span(number) if selection is not None else None
+        if span is None:
+            return 0, 0
+        return min(span[0], length), length if span[1] < 0 else min(span[1], length)
