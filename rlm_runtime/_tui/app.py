@@ -11,6 +11,7 @@ from rlm_runtime._tui.actions.finding import FindActions
 from rlm_runtime._tui.actions.habits import HabitActions
 from rlm_runtime._tui.actions.insight import InsightActions
 from rlm_runtime._tui.actions.replay import ReplayActions
+from rlm_runtime._tui.actions.timeline import TimelineActions
 from rlm_runtime._tui.actions.tree import TreeActions
 from rlm_runtime._tui.base import Pane
 from rlm_runtime._tui.details.pane import Details
@@ -21,7 +22,15 @@ from rlm_runtime._tui.node_tree import NodeTree
 from rlm_runtime._tui.seek_bar import SeekBar
 
 
-class Viewer(ReplayActions, TreeActions, DetailsActions, FindActions, InsightActions, HabitActions):
+class Viewer(
+    ReplayActions,
+    TreeActions,
+    TimelineActions,
+    DetailsActions,
+    FindActions,
+    InsightActions,
+    HabitActions,
+):
     """Shows one run: its tree, its timeline and the details of one moment."""
 
     CSS_PATH = "app.tcss"

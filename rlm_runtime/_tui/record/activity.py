@@ -1,0 +1,184 @@
+"""When things were under way in a run: model calls, the children of entries, and errors."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right, insort
+from itertools import accumulate
+from operator import attrgetter
+
+from rlm_runtime._events import (
+    ModelAttemptFailed,
+    ModelAttemptStarted,
+    ModelFailed,
+    ModelReplied,
+    NodeEnded,
+    NodeRebuilt,
+    ReplayDiverged,
+    RunResumed,
+    SubCallEnded,
+)
+from rlm_runtime._tui.record.entry import Entry, Span, SpanKind
+from rlm_runtime._tui.record.record import Record
+
+_START = attrgetter("start")
+
+
+class Overlap:
+    """How many of some things were under way when, from when they began and ended."""
+
+    def __init__(self, begins: list[float], ends: list[float]) -> None:
+        """Take both lists in order; they may grow."""
+        self.begins = begins
+        self.ends = ends
+        self._begin_sums: list[float] = []
+        self._end_sums: list[float] = []
+
+    def between(self, start: float, end: float) -> float:
+        """Give how many there were between two times, on average."""
+        if end <= start:
+            return 0.0
+        if len(self._begin_sums) != len(self.begins) + 1:
+            self._begin_sums = list(accumulate(self.begins, initial=0.0))
+        if len(self._end_sums) != len(self.ends) + 1:
+            self._end_sums = list(accumulate(self.ends, initial=0.0))
+        return max(0.0, (self._seconds_until(end) - self._seconds_until(start)) / (end - start))
+
+    def at(self, seconds: float) -> int:
+        """Give how many there were at a time."""
+        return bisect_right(self.begins, seconds) - bisect_right(self.ends, seconds)
+
+    def _seconds_until(self, time: float) -> float:
+        """Give the seconds of all of them together up to a time."""
+        begun, ended = bisect_right(self.begins, time), bisect_right(self.ends, time)
+        begun_seconds = begun * time - self._begin_sums[begun]
+        return begun_seconds - (ended * time - self._end_sums[ended])
+
+
+class SpansOfKind:
+    """The spans of one kind of an entry."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        """In the order in which they began."""
+        self.load = Overlap([], [])
+        self._open: list[Span] = []
+
+    def add(self, span: Span) -> None:
+        """Take in the next one."""
+        self.spans.append(span)
+        self._open.append(span)
+        insort(self.load.begins, span.start)
+
+    def catch_up(self) -> None:
+        """Learn which ones have ended."""
+        for span in self._open:
+            if span.end is not None:
+                insort(self.load.ends, span.end)
+        self._open = [span for span in self._open if span.end is None]
+
+    def first(self, seconds: float) -> int:
+        """Find the first one that began at a time or later."""
+        return bisect_left(self.spans, seconds, key=_START)
+
+
+class Activity:
+    """What happened when in a record; `catch_up` takes in what is new in it."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.calls = Overlap([], [])
+        """The attempts of model calls."""
+        self._done = 0
+        self._errors_done = 0
+        self._open_calls: set[int] = set()
+        self._errors: dict[int, array[int]] = {}
+        self._open: set[int] = set()
+        self._at_work: dict[int, int] = {}
+        self._waits: dict[int, Overlap] = {}
+        self._spans: dict[int, dict[SpanKind, SpansOfKind]] = {}
+        self._spans_done: dict[int, int] = {}
+
+    def catch_up(self) -> None:
+        """Take in the new events."""
+        record = self.record
+        end = len(record.events)
+        for position in range(self._done, end):
+            entry = record.owners[position]
+            if entry is not None:
+                self._add(entry, position)
+            elif isinstance(record.events[position], RunResumed):
+                self._break_off(record.time(position))
+        self._done = end
+        errors = record.marks.errors
+        for position in errors[self._errors_done :]:
+            owner = record.owners[position]
+            if owner is not None:
+                self._errors.setdefault(owner.id, array("q")).append(position)
+        self._errors_done = len(errors)
+
+    def errors(self, entry: Entry) -> array[int]:
+        """Give the positions where something went wrong in an entry."""
+        return self._errors.get(entry.id, _NO_POSITIONS)
+
+    def waits(self, entry: Entry) -> Overlap | None:
+        """Give when any children of an entry were at work; None where it never had one."""
+        return self._waits.get(entry.id)
+
+    def spans(self, entry: Entry) -> dict[SpanKind, SpansOfKind]:
+        """Give the spans of an entry by their kind."""
+        kinds = self._spans.setdefault(entry.id, {})
+        for span in entry.spans[self._spans_done.get(entry.id, 0) :]:
+            if span.kind not in kinds:
+                kinds[span.kind] = SpansOfKind()
+            kinds[span.kind].add(span)
+        self._spans_done[entry.id] = len(entry.spans)
+        for kind in kinds.values():
+            kind.catch_up()
+        return kinds
+
+    def _add(self, entry: Entry, position: int) -> None:
+        event, now = self.record.events[position], self.record.seconds[position]
+        if entry.began == position:
+            self._begin(entry, now)
+        match event:
+            case ModelAttemptStarted():
+                self._end_call(event.call, now)
+                self._open_calls.add(event.call)
+                self.calls.begins.append(now)
+            case ModelReplied() | ModelFailed() | ModelAttemptFailed():
+                self._end_call(event.call, now)
+            case NodeEnded() | SubCallEnded() if entry.ended(position) is not None:
+                self._end(entry, now)
+            case NodeRebuilt() | ReplayDiverged():
+                self._begin(entry, now)
+
+    def _begin(self, entry: Entry, now: float) -> None:
+        if entry.parent is None or entry.id in self._open:
+            return
+        self._open.add(entry.id)
+        count = self._at_work.get(entry.parent.id, 0)
+        self._at_work[entry.parent.id] = count + 1
+        if not count:
+            self._waits.setdefault(entry.parent.id, Overlap([], [])).begins.append(now)
+
+    def _end(self, entry: Entry, now: float) -> None:
+        if entry.parent is None or entry.id not in self._open:
+            return
+        self._open.remove(entry.id)
+        self._at_work[entry.parent.id] -= 1
+        if not self._at_work[entry.parent.id]:
+            self._waits[entry.parent.id].ends.append(now)
+
+    def _end_call(self, call: int, now: float) -> None:
+        if call in self._open_calls:
+            self._open_calls.remove(call)
+            self.calls.ends.append(now)
+
+    def _break_off(self, now: float) -> None:
+        """End the calls that were under way when the run crashed."""
+        self.calls.ends += [now] * len(self._open_calls)
+        self._open_calls.clear()
+
+
+_NO_POSITIONS: array[int] = array("q")
