@@ -45,6 +45,7 @@ class ViewerBase(App[None]):
         """Whether the selection goes to the entry of the event that the moment comes to."""
         self.playing = False
         self.speed = 1.0
+        self.skip_idle = False
         self.heat: Heat = "off"
         self.critical: dict[int, float] = {}
         self.zoom: Entry | None = None
@@ -137,6 +138,7 @@ class ViewerBase(App[None]):
             following=self.following,
             playing=self.playing,
             speed=self.speed,
+            skip_idle=self.skip_idle,
             heat=self.heat,
             critical=self.critical,
             zoom=self.zoom,

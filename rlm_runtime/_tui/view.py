@@ -33,6 +33,7 @@ class View:
     """Whether the moment stays at the newest event."""
     playing: bool = False
     speed: float = 1.0
+    skip_idle: bool = False
     heat: Heat = "off"
     critical: Mapping[int, float] = field(default_factory=dict)
     """Seconds on the critical path by id of entry; empty where it is not asked for."""
