@@ -45,7 +45,7 @@ class Viewer(
                 yield NodeTree(id="tree")
                 yield Lanes(id="lanes")
             yield Details(id="details")
-        yield SeekBar(id="seek", markup=False)
+        yield SeekBar(id="seek")
         yield Footer(show_command_palette=False)
 
     def panes(self) -> list[Pane]:

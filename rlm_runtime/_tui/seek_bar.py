@@ -1,22 +1,199 @@
-"""The line at the bottom: where the moment is in the run."""
+"""The lines at the bottom: the whole run as a bar, and where the moment is in it."""
 
 from __future__ import annotations
 
-from rich.text import Text
-from textual.widgets import Static
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import groupby
 
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.strip import Strip
+from textual.widget import Widget
+
+from rlm_runtime._tui.messages import Sought
+from rlm_runtime._tui.record.record import Marks, Record
+from rlm_runtime._tui.timescale import TimeScale, scale_to, tell_time
 from rlm_runtime._tui.view import View
 
+_GLYPHS = {"error": "✗", "answer": "✓", "child": "╷"}
+_LEAST_BAR = 10
 
-class SeekBar(Static):
-    """The whole run in one line."""
+
+class SeekBar(Widget):
+    """The whole run, with marks where there is something to see; a click goes there."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES = {
+        "seek--past",
+        "seek--future",
+        "seek--cursor",
+        "seek--error",
+        "seek--answer",
+        "seek--child",
+        "seek--live",
+    }
+    DEFAULT_CSS = """
+    SeekBar {
+        .seek--past { color: $primary; }
+        .seek--future { color: $text-disabled; }
+        .seek--cursor { color: $foreground; text-style: bold; }
+        .seek--error { color: $error; }
+        .seek--answer { color: $success; }
+        .seek--child { color: $primary; }
+        .seek--live { color: $success; text-style: bold; }
+    }
+    """
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._view: View | None = None
+        self._marks: tuple[tuple[int, TimeScale], list[str]] | None = None
+        self._is_seeking = False
 
     def show(self, view: View) -> None:
         """Show where a moment is."""
-        whole = view.record.time(view.record.last)
-        self.update(
-            Text(
-                f" {view.seconds:.2f} / {whole:.2f} s"
-                f"   event {view.position + 1:,} of {view.record.last + 1:,}"
-            )
-        )
+        self._view = view
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the bar, or what is to be told in words; both where there is one line only."""
+        view, width, back = self._view, self.size.width, self.rich_style
+        if view is None or not width:
+            return Strip.blank(width, back)
+        words = [
+            Segment(text, back + self._style(name) if name else back) for text, name in tell(view)
+        ]
+        if self.size.height == 1:
+            first = self._first_column(view)
+            bar = self._bar(view, width - first) if first < width else []
+            return Strip([*words, Segment("  ", back), *bar]).crop_extend(0, width, back)
+        if y == 0:
+            return Strip(self._bar(view, width), width)
+        return Strip(words).crop_extend(0, width, back)
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"seek--{name}", partial=True)
+
+    def _first_column(self, view: View) -> int:
+        """Give where the bar begins."""
+        if self.size.height > 1:
+            return 0
+        words = sum(len(text) for text, _ in tell(view)) + 2
+        return words if words + _LEAST_BAR <= self.size.width else self.size.width
+
+    def _scale(self, view: View, width: int) -> TimeScale:
+        last = view.record.time(view.record.last)
+        return scale_to(last, width, growing=view.state != "still")
+
+    def _bar(self, view: View, width: int) -> list[Segment]:
+        scale, back = self._scale(view, width), self.rich_style
+        marks = self._find_marks(view.record, scale)
+        cursor = scale.column(view.seconds)
+        segments: list[Segment] = []
+        column = 0
+        for (name, place), each in groupby(
+            enumerate(marks), lambda one: (one[1], (one[0] > cursor) - (one[0] < cursor))
+        ):
+            length = len(list(each))
+            if place == 0:
+                text, style = "┃", self._style("cursor")
+            else:
+                text = _GLYPHS.get(name, "━" if place < 0 else "─") * length
+                style = self._style("future" if place > 0 else name or "past")
+            segments.append(Segment(text, back + style))
+            column += length
+        return segments
+
+    def _find_marks(self, record: Record, scale: TimeScale) -> list[str]:
+        key = record.last, scale
+        if self._marks is None or self._marks[0] != key:
+            self._marks = key, find_marks(record, record.marks, scale)
+        return self._marks[1]
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Go to the moment under the mouse, and on as it is dragged."""
+        if event.button == 1:
+            self._is_seeking = True
+            self.capture_mouse()
+            self._seek(event.x)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Drag the moment."""
+        if self._is_seeking:
+            self._seek(event.x)
+
+    def on_mouse_up(self) -> None:
+        """Stop dragging."""
+        self._is_seeking = False
+        self.capture_mouse(False)
+
+    def _seek(self, x: int) -> None:
+        view = self._view
+        if view is None or view.record.last < 0:
+            return
+        first = self._first_column(view)
+        width = self.size.width - first
+        if width < 1 or (x < first and not self._is_seeking):
+            return
+        scale = self._scale(view, width)
+        column = min(max(0, x - first), width - 1)
+        seconds = scale.seconds(column + 1) - 1e-9 * scale.length
+        self.post_message(Sought(max(0, view.record.position_at(seconds))))
+
+
+def find_marks(record: Record, marks: Marks, scale: TimeScale) -> list[str]:
+    """Name for each column what is most worth to be seen in it; empty where there is nothing."""
+    edges = [record.position_at(scale.seconds(column)) + 1 for column in range(scale.width)]
+    edges.append(len(record.events))
+    if edges:
+        edges[0] = 0
+    names: list[str] = []
+    for first, end in zip(edges, edges[1:], strict=False):
+        for name, positions in (
+            ("error", marks.errors),
+            ("answer", marks.answers),
+            ("child", marks.children),
+        ):
+            if _has_any(positions, first, end):
+                names.append(name)
+                break
+        else:
+            names.append("")
+    return names
+
+
+def _has_any(positions: Sequence[int], first: int, end: int) -> bool:
+    number = bisect_left(positions, first)
+    return number < len(positions) and positions[number] < end
+
+
+def tell(view: View) -> list[tuple[str, str]]:
+    """Tell how the run is shown, and where the moment is: texts, and what they look like."""
+    record = view.record
+    whole = record.time(record.last)
+    step = 0.01 if whole < 3600 else 1.0
+    # As wide as it will get, so that nothing moves while it is played
+    time = tell_time(view.seconds, step).rjust(len(tell_time(whole, step)))
+    number = f"{view.position + 1:,}".rjust(len(f"{record.last + 1:,}"))
+    texts = [
+        _tell_play(view),
+        (f"  {time} / {tell_time(whole, step)}  event {number} of {record.last + 1:,}", ""),
+    ]
+    errors = bisect_right(record.marks.errors, view.position)
+    if errors:
+        texts.append((f"  ✗ {errors:,}", "error"))
+    if view.skip_idle:
+        texts.append(("  idle skipped", ""))
+    return texts
+
+
+def _tell_play(view: View) -> tuple[str, str]:
+    if view.following and view.state == "growing":
+        return " ● LIVE", "live"
+    if view.following:
+        return " ● FOLLOW", "live"
+    if view.playing:
+        return f" ▶ {view.speed:g}×", "live"
+    return f" ‖ {view.speed:g}×", ""
