@@ -31,7 +31,10 @@ from rlm_runtime._trace.reader import read_trace
     "--plain", is_flag=True, help="Print the tree instead, as where there is no terminal."
 )
 @trace_dir_option
-def command(run: str | None, trace_dir: Path | None, *, follow: bool, plain: bool) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context, /, run: str | None, trace_dir: Path | None, *, follow: bool, plain: bool
+) -> None:
     """Look at a run: its tree, its timeline, and all that its nodes said and did.
 
     RUN is the id of a run or the beginning of it, its trace file, or the folder of one; without
@@ -45,16 +48,20 @@ def command(run: str | None, trace_dir: Path | None, *, follow: bool, plain: boo
         from rlm_runtime._tui.opening import view_run
 
         try:
-            anyio.run(partial(view_run, path, follow=follow))
+            signum = anyio.run(
+                partial(view_run, path, follow=follow, resume_command=partial(resume_command, path))
+            )
         except TraceError as exc:
             raise InputError(str(exc)) from exc
+        if signum is not None:
+            ctx.exit(128 + signum)
 
 
 def _is_terminal() -> bool:
     """Tell whether the viewer can have the terminal."""
     streams = (sys.stdin, sys.stdout, sys.__stderr__)
     on_terminal = all(stream is not None and stream.isatty() for stream in streams)
-    return on_terminal and os.environ.get("TERM") != "dumb"
+    return on_terminal and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def _print_tree(path: Path) -> None:

@@ -10,6 +10,7 @@ from rlm_runtime._tui.actions.details import DetailsActions
 from rlm_runtime._tui.actions.finding import FindActions
 from rlm_runtime._tui.actions.habits import HabitActions
 from rlm_runtime._tui.actions.insight import InsightActions
+from rlm_runtime._tui.actions.leaving import LeaveActions
 from rlm_runtime._tui.actions.replay import ReplayActions
 from rlm_runtime._tui.actions.timeline import TimelineActions
 from rlm_runtime._tui.actions.tree import TreeActions
@@ -30,6 +31,7 @@ class Viewer(
     FindActions,
     InsightActions,
     HabitActions,
+    LeaveActions,
 ):
     """Shows one run: its tree, its timeline and the details of one moment."""
 
