@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.widgets import Footer
+from textual.widgets import Footer, Static
 
 from rlm_runtime._tui.actions.details import DetailsActions
 from rlm_runtime._tui.actions.finding import FindActions
@@ -37,10 +37,19 @@ class Viewer(
 
     CSS_PATH = "app.tcss"
     TITLE = "rlm view"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-huge")]
+    HORIZONTAL_BREAKPOINTS = [
+        (0, "-tiny"),
+        (30, "-slim"),
+        (70, "-narrow"),
+        (100, "-wide"),
+        (160, "-huge"),
+        (240, "-vast"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (6, "-low"), (14, "-high")]
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
+        yield Static("Too small a terminal", id="too-small", markup=False)
         yield Header(id="header", markup=False)
         with Container(id="panes"):
             with Container(id="run"):

@@ -14,7 +14,7 @@ from rlm_runtime._tui.messages import Selected, Toggled
 from rlm_runtime._tui.view import View
 
 
-class NodeTree(ScrollView, can_focus=True):
+class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
     """One row for each entry that has begun at the moment."""
 
     BINDINGS = [

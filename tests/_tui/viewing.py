@@ -31,7 +31,7 @@ async def open_viewer(
     """Open the viewer on a trace; all that is in it has been read and is shown."""
     async with open_source(path) as source:
         viewer = Viewer(source, follow=follow)
-        async with viewer.run_test(size=size) as pilot:
+        async with viewer.run_test(size=size, notifications=True) as pilot:
             with anyio.fail_after(20):
                 while viewer.state == "reading":
                     await pilot.pause(0.01)

@@ -2,8 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import anyio.to_thread
+from textual.binding import Binding
+
+from rlm_runtime._errors import TraceError
+from rlm_runtime._printable import reason
 from rlm_runtime._tui.base import ViewerBase
+from rlm_runtime._tui.help_screen import HelpScreen
+from rlm_runtime._tui.keys import keys_in_use
+from rlm_runtime._tui.palette import ViewerCommands
+from rlm_runtime._tui.saving import PageWriter, save, self_contained
+from rlm_runtime._tui.themes import DEFAULT_THEME, THEMES
+
+_PANES = ("tree", "lanes", "details")
 
 
 class HabitActions(ViewerBase):
     """Help, looks and exports."""
+
+    COMMANDS = {ViewerCommands}
+    BINDINGS = [
+        Binding("b", "enlarge", "Big", id="enlarge", tooltip="The focused pane alone"),
+        Binding("s", "save_screen", "Save the screen as SVG", id="save.screen", show=False),
+        Binding("H", "save_page", "Save the run as HTML", id="save.page", show=False),
+        Binding("T", "change_theme", "Theme", id="theme", show=False),
+        Binding("question_mark", "help", "Help", id="help", key_display="?"),
+        Binding("q", "quit", "Quit", id="quit"),
+        Binding("ctrl+p", "command_palette", "Commands", id="palette", show=False, priority=True),
+    ]
+
+    def on_load(self) -> None:
+        """Put on the viewer's own looks."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DEFAULT_THEME
+
+    def action_enlarge(self) -> None:
+        """Give the focused pane all the room, or take it back."""
+        self.enlarge("" if self._enlarged() else self._focused_pane())
+
+    def enlarge(self, pane: str) -> None:
+        """Give a pane all the room; the empty name stands for none."""
+        for name in _PANES:
+            self.screen.set_class(name == pane, f"-big-{name}")
+
+    def _enlarged(self) -> str:
+        return next((name for name in _PANES if self.screen.has_class(f"-big-{name}")), "")
+
+    def _focused_pane(self) -> str:
+        """Name the pane that has the focus; the tree where none has it."""
+        focused = self.screen.focused
+        around = () if focused is None else focused.ancestors_with_self
+        return next((node.id for node in around if node.id in _PANES), "tree")
+
+    def action_help(self) -> None:
+        """Tell the keys that hold now, and what glyphs and colours mean."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(keys_in_use(self, self.screen)))
+
+    def action_save_screen(self) -> None:
+        """Save the screen as SVG."""
+        self.run_worker(self._save_screen(), group="save")
+
+    def action_save_page(self) -> None:
+        """Save the run as an HTML page."""
+        self.run_worker(self._save_page(), group="save-page", exclusive=True)
+
+    async def _save_screen(self) -> None:
+        svg = self_contained(self.export_screenshot(title="rlm view")).encode("utf-8", "replace")
+        await self._save(".svg", lambda out: out.write(svg))
+
+    async def _save_page(self) -> None:
+        self.tell("Writing the page of the run")
+        writer = PageWriter(self.source.path)
+        try:
+            await self._save(".html", writer.write)
+        finally:
+            writer.stop()
+
+    async def _save(self, suffix: str, write: Callable[[BinaryIO], object]) -> None:
+        save_it = partial(save, Path(), self.record.run, suffix, write)
+        try:
+            path = await anyio.to_thread.run_sync(save_it)
+        except OSError as exc:
+            self.tell(f"Cannot save {suffix[1:].upper()}: {exc.strerror or exc}", is_error=True)
+        except TraceError as exc:
+            self.tell(f"Cannot save {suffix[1:].upper()}: {exc}", is_error=True)
+        else:
+            self.tell(f"Saved {path.name}")
+
+    def tell(self, message: str, *, is_error: bool = False) -> None:
+        """Notify the user; the message may hold text from a trace."""
+        self.notify(reason(message), severity="error" if is_error else "information", markup=False)

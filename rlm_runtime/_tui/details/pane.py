@@ -9,7 +9,7 @@ from textual.widgets import Static
 from rlm_runtime._tui.view import View
 
 
-class Details(VerticalScroll):
+class Details(VerticalScroll, inherit_bindings=False):
     """The selected entry at the moment."""
 
     def compose(self):  # type: ignore[no-untyped-def]

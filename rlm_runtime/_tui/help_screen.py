@@ -1,0 +1,95 @@
+"""Help: the keys that hold now, and what glyphs and colours mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from rlm_runtime._tui.keys import KeyInUse
+
+_STATES = (
+    ("✓", "answered", "success"),
+    ("▶", "running", "primary"),
+    ("○", "queued", ""),
+    ("■", "stopped by a limit (max_…, repetition, no_answer)", "warning"),
+    ("✗", "failed (model_error, sandbox_error, error)", "error"),
+    ("‖", "interrupted", "warning"),
+    ("☠", "crashed: nobody writes the trace any more", "error"),
+    ("~", "put aside: its parent was run again differently", ""),
+)
+_SPANS = (
+    ("█", "a model call", "primary"),
+    ("▓", "code", "success"),
+    ("▒", "a tool", "accent"),
+    ("░", "the sandbox starts", ""),
+    ("·", "waiting for a turn, or for the next attempt", ""),
+    ("─", "its life", ""),
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """Lies over the viewer until a key closes it."""
+
+    BINDINGS = [
+        Binding("escape,question_mark,q", "close", "Close", id="help.close", show=False),
+    ]
+
+    def __init__(self, keys: Sequence[KeyInUse]) -> None:
+        super().__init__()
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        """Lay out the help."""
+        with VerticalScroll(id="help") as box:
+            box.border_title = "Help"
+            box.border_subtitle = "escape closes"
+            yield Static(id="help-text", markup=False)
+
+    def on_mount(self) -> None:
+        """Fill it in, in the colours of the theme."""
+        self.query_one("#help-text", Static).update(self._text())
+        self.query_one("#help").focus()
+
+    def _text(self) -> Text:
+        text = Text()
+        for title, keys in _groups(self._keys):
+            self._add(text, title, [(" ".join(key.keys), key.description, "") for key in keys])
+        self._add(text, "States of nodes and completions", _STATES)
+        self._add(text, "The timeline", _SPANS)
+        text.rstrip()
+        return text
+
+    def _add(self, text: Text, title: str, lines: Iterable[tuple[str, str, str]]) -> None:
+        variables = self.app.theme_variables
+        text.append(f"{title}\n", "bold")
+        for sign, meaning, colour in lines:
+            style = variables.get(colour or "foreground", "")
+            text.append(f"  {sign}{' ' * max(1, 22 - cell_len(sign))}", _safe(style))
+            text.append(f"{meaning}\n")
+        text.append("\n")
+
+    def action_close(self) -> None:
+        """Go back to the run."""
+        self.dismiss()
+
+
+def _safe(colour: str) -> str:
+    """Give a colour that Rich knows, too; the names of the terminal's own are spelt differently."""
+    return colour if colour.startswith("#") else colour.removeprefix("ansi_").replace("default", "")
+
+
+def _groups(keys: Iterable[KeyInUse]) -> list[tuple[str, list[KeyInUse]]]:
+    of_pane = [key for key in keys if key.is_of_pane]
+    rest = [key for key in keys if not key.is_of_pane]
+    groups = [("Here", of_pane)] if of_pane else []
+    return groups + [
+        (title, list(some)) for title, some in groupby(rest, key=lambda one: one.group)
+    ]

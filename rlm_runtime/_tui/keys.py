@@ -1,0 +1,101 @@
+"""The keys of the viewer: which there are, which hold now, and whether a name is one."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from textual.app import App
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.keys import KEY_NAME_REPLACEMENTS, KEY_TO_UNICODE_NAME, Keys
+from textual.screen import Screen
+
+_MODIFIERS = {"ctrl", "shift", "alt", "super", "meta", "hyper"}
+_NAMED = {key.value for key in Keys if key.value.isprintable()} | {"space", "delete", "insert"}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInUse:
+    """What some keys do at the moment."""
+
+    id: str
+    keys: tuple[str, ...]
+    """As they are shown to the user."""
+    description: str
+    group: str
+    """What kind of action it is, in a line."""
+    is_of_pane: bool
+    """Whether it holds for the focused pane alone."""
+    action: str
+    node: DOMNode
+    """What has the action."""
+
+
+def keys_in_use(app: App[Any], screen: Screen[Any]) -> tuple[KeyInUse, ...]:
+    """List what the keys do on a screen, as remapped, those of the focused pane first."""
+    keys: dict[tuple[int, str], list[str]] = {}
+    bindings: dict[tuple[int, str], tuple[DOMNode, Binding]] = {}
+    for active in screen.active_bindings.values():
+        if active.binding.system or not active.binding.description or not active.enabled:
+            continue
+        key = (id(active.node), active.binding.action)
+        bindings.setdefault(key, (active.node, active.binding))
+        shown = app.get_key_display(active.binding)
+        if shown not in keys.setdefault(key, []):
+            keys[key].append(shown)
+    found = [_in_use(tuple(keys[key]), *bindings[key]) for key in bindings]
+    return tuple(sorted(found, key=lambda one: not one.is_of_pane))
+
+
+def _in_use(keys: tuple[str, ...], node: DOMNode, binding: Binding) -> KeyInUse:
+    told = binding.tooltip or binding.description
+    return KeyInUse(
+        id=binding.id or "",
+        keys=keys,
+        description=told,
+        group=_group(node, binding),
+        is_of_pane=not isinstance(node, App | Screen),
+        action=binding.action,
+        node=node,
+    )
+
+
+def _group(node: DOMNode, binding: Binding) -> str:
+    """Tell what kind of action a binding is: what its class says of itself."""
+    for kind in type(node).__mro__:
+        own = kind.__dict__.get("BINDINGS", ())
+        if any(isinstance(one, Binding) and one.action == binding.action for one in own):
+            if kind.__module__.startswith("textual."):
+                return "Around"
+            return (kind.__doc__ or kind.__name__).split("\n")[0].rstrip(".")
+    return "Others"
+
+
+def bindings_of(*classes: type[DOMNode]) -> Iterator[Binding]:
+    """List the bindings of classes that can be remapped."""
+    seen: set[str] = set()
+    for one in classes:
+        for kind in one.__mro__:
+            for binding in kind.__dict__.get("BINDINGS", ()):
+                if isinstance(binding, Binding) and binding.id and binding.id not in seen:
+                    seen.add(binding.id)
+                    yield binding
+
+
+def is_key(name: str) -> bool:
+    """Tell whether a name is one that a key press can have, such as `x`, `f5` or `ctrl+left`."""
+    *modifiers, key = name.split("+")
+    if not _MODIFIERS.issuperset(modifiers) or len(set(modifiers)) < len(modifiers):
+        return False
+    if len(key) == 1:
+        return key.isprintable() and not key.isspace()
+    if key in _NAMED or key in KEY_TO_UNICODE_NAME or key in KEY_NAME_REPLACEMENTS.values():
+        return True
+    try:
+        unicodedata.lookup(key.replace("_", " "))
+    except KeyError:
+        return False
+    return True
