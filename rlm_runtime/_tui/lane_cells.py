@@ -113,7 +113,7 @@ class _Halves:
 
     def __init__(self, scale: TimeScale) -> None:
         self._scale = scale
-        self._per_second = 2 * scale.width / scale.length
+        self._per_second = 2 * max(1, scale.width) / scale.length
         self._first = 0
         self.count = 2 * scale.width
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from textual.binding import Binding
 from textual.driver import Driver
-from textual.events import Load
 from textual.filter import LineFilter
 from textual.worker import WorkerFailed
 
@@ -66,7 +65,7 @@ class LeaveActions(ViewerBase):
         filters = super().get_line_filters()
         return [Styled(), *filters] if self.no_color else filters
 
-    def on_load(self, _event: Load) -> None:
+    def on_load(self) -> None:
         """Leave the event loop as it was."""
         use_plain_tasks()
 
