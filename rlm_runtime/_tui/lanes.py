@@ -148,6 +148,9 @@ class Lanes(Widget, can_focus=True):
         view, width = self._view, self.size.width
         if view is None or not width or self._activity is None:
             return Strip.blank(width, self.rich_style)
+        if self._scale.width != width:
+            # It may be drawn before it is told of its new size
+            self._set_scale()
         if y == 0:
             return self._axis(view)
         if y == self.size.height - 1 and self._has_bottom(view):
