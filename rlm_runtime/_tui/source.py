@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -51,7 +51,7 @@ class Source:
         # One trace for the reader of batches and for those who look things up
         self._lock = Lock()
 
-    async def batches(self) -> AsyncIterator[Batch]:
+    async def batches(self) -> AsyncGenerator[Batch, None]:
         """Give the events as they come, and an empty batch whenever there are no more for now.
 
         It never ends: a run that stopped or crashed can be resumed, and goes on in its trace.

@@ -35,9 +35,13 @@ class LinePair:
         return self.a == self.b
 
 
-def pair_lines(a: str, b: str) -> list[LinePair]:
-    """Pair the lines of two texts, safe to be drawn, in about linear time whatever is in them."""
-    lines_a, lines_b = _lines(a), _lines(b)
+def pair_lines(a: str | None, b: str | None) -> list[LinePair]:
+    """Pair the lines of two texts, safe to be drawn, in about linear time whatever is in them.
+
+    A text that is None has no line; an empty one has one.
+    """
+    lines_a = [] if a is None else _lines(a)
+    lines_b = [] if b is None else _lines(b)
     pairs: list[LinePair] = []
     at_a = at_b = 0
     for start_a, start_b, length in [*match(lines_a, lines_b), (len(lines_a), len(lines_b), 0)]:
