@@ -28,3 +28,8 @@ def default_cache_dir() -> Path:
 def default_trace_dir() -> Path:
     """Name the folder that holds one folder for each run."""
     return platformdirs.user_state_path("rlm-pyodide", appauthor=False) / "runs"
+
+
+def default_viewer_settings() -> Path:
+    """Name the user's settings of the viewer; the file need not be there."""
+    return platformdirs.user_config_path("rlm-pyodide", appauthor=False) / "viewer.toml"

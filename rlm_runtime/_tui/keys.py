@@ -11,8 +11,9 @@ from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import KEY_NAME_REPLACEMENTS, KEY_TO_UNICODE_NAME, Keys
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
+_OURS = "rlm_runtime._tui."
 _MODIFIERS = {"ctrl", "shift", "alt", "super", "meta", "hyper"}
 _NAMED = {key.value for key in Keys if key.value.isprintable()} | {"space", "delete", "insert"}
 
@@ -74,15 +75,43 @@ def _group(node: DOMNode, binding: Binding) -> str:
     return "Others"
 
 
-def bindings_of(*classes: type[DOMNode]) -> Iterator[Binding]:
-    """List the bindings of classes that can be remapped."""
-    seen: set[str] = set()
-    for one in classes:
-        for kind in one.__mro__:
-            for binding in kind.__dict__.get("BINDINGS", ()):
-                if isinstance(binding, Binding) and binding.id and binding.id not in seen:
-                    seen.add(binding.id)
-                    yield binding
+@dataclass(frozen=True, slots=True)
+class Remappable:
+    """Something that can be given other keys."""
+
+    id: str
+    keys: str
+    """Those that it has, with commas between them."""
+    description: str
+    scope: str
+    """The pane or screen where they hold; empty where that is everywhere."""
+    is_modal: bool
+    """Whether its screen lies over the viewer, and nothing else gets keys meanwhile."""
+
+    def meets(self, other: Remappable) -> bool:
+        """Tell whether a key could mean both."""
+        if self.is_modal or other.is_modal:
+            return self.scope == other.scope
+        return self.scope == other.scope or "" in (self.scope, other.scope)
+
+
+def remappable() -> tuple[Remappable, ...]:
+    """List all that can be given other keys, in whichever part of the viewer."""
+    found: dict[str, Remappable] = {}
+    for kind in _kinds(DOMNode):
+        scope = "" if issubclass(kind, App) else kind.__name__
+        for one in kind.__dict__.get("BINDINGS", ()):
+            if isinstance(one, Binding) and one.id and kind.__module__.startswith(_OURS):
+                told = one.tooltip or one.description
+                is_modal = issubclass(kind, ModalScreen)
+                found.setdefault(one.id, Remappable(one.id, one.key, told, scope, is_modal))
+    return tuple(found.values())
+
+
+def _kinds(kind: type[DOMNode]) -> Iterator[type[DOMNode]]:
+    yield kind
+    for one in kind.__subclasses__():
+        yield from _kinds(one)
 
 
 def is_key(name: str) -> bool:

@@ -40,8 +40,8 @@ def test_what_fails_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_fonts_from_the_network_are_left_out() -> None:
-    face = '@font-face { src: url("https://x/y.woff"); }'
-    svg = f"<!-- https://x --><style>{face}\n.a {{ font-family: z }}</style>"
+    face = '<!-- https://x --><style>@font-face { src: url("https://x/y.woff"); }\n'
+    svg = f"{face}.a {{ font-family: z }}</style>"
     assert self_contained(svg) == "<style>.a { font-family: z }</style>"
 
 

@@ -13,6 +13,7 @@ from rlm_runtime._events import Event
 from rlm_runtime._trace.writer import open_trace_writer
 from rlm_runtime._tui.app import Viewer
 from rlm_runtime._tui.record.record import Record
+from rlm_runtime._tui.settings import ViewerSettings
 from rlm_runtime._tui.source import open_source
 
 
@@ -26,11 +27,16 @@ async def write(folder: Path, *events: Event, run: str = "run") -> Path:
 
 @asynccontextmanager
 async def open_viewer(
-    path: Path, *, size: tuple[int, int] = (120, 40), follow: bool = False
+    path: Path,
+    *,
+    size: tuple[int, int] = (120, 40),
+    follow: bool = False,
+    settings: ViewerSettings | None = None,
 ) -> AsyncIterator[Pilot[None]]:
     """Open the viewer on a trace; all that is in it has been read and is shown."""
     async with open_source(path) as source:
         viewer = Viewer(source, follow=follow)
+        viewer.settings = settings or viewer.settings
         async with viewer.run_test(size=size, notifications=True) as pilot:
             with anyio.fail_after(20):
                 while viewer.state == "reading":

@@ -11,15 +11,18 @@ import anyio.to_thread
 from textual.binding import Binding
 
 from rlm_runtime._errors import TraceError
-from rlm_runtime._printable import reason
+from rlm_runtime._printable import one_line, reason
 from rlm_runtime._tui.base import ViewerBase
 from rlm_runtime._tui.help_screen import HelpScreen
-from rlm_runtime._tui.keys import keys_in_use
+from rlm_runtime._tui.keymap import check_keys
+from rlm_runtime._tui.keys import keys_in_use, remappable
 from rlm_runtime._tui.palette import ViewerCommands
 from rlm_runtime._tui.saving import PageWriter, save, self_contained
+from rlm_runtime._tui.settings import ViewerSettings
 from rlm_runtime._tui.themes import DEFAULT_THEME, THEMES
 
 _PANES = ("tree", "lanes", "details")
+_MOST_PROBLEMS = 5
 
 
 class HabitActions(ViewerBase):
@@ -36,11 +39,28 @@ class HabitActions(ViewerBase):
         Binding("ctrl+p", "command_palette", "Commands", id="palette", show=False, priority=True),
     ]
 
+    settings = ViewerSettings()
+    """To be set before the viewer is run."""
+
     def on_load(self) -> None:
-        """Put on the viewer's own looks."""
+        """Put on the looks, and take what else is set."""
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = DEFAULT_THEME
+        if self.settings.theme in self.available_themes:
+            self.theme = self.settings.theme
+        self.heat, self.speed = self.settings.heat, self.settings.speed
+        self.tracking = self.settings.track
+
+    def on_mount(self) -> None:
+        """Take the user's keys, and tell what of the settings does not hold."""
+        keymap, problems = check_keys(self.settings.keys, remappable())
+        self.set_keymap(keymap)
+        theme = self.settings.theme
+        if theme is not None and theme not in self.available_themes:
+            problems.append(f"There is no theme {one_line(theme, 40)!r}")
+        for problem in (*self.settings.problems, *problems)[:_MOST_PROBLEMS]:
+            self.notify(problem, title="Settings", severity="warning", markup=False, timeout=10)
 
     def action_enlarge(self) -> None:
         """Give the focused pane all the room, or take it back."""
