@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import anyio
 
+from rlm_runtime._paths import default_viewer_settings
 from rlm_runtime._tui.app import Viewer
+from rlm_runtime._tui.settings import ViewerSettings, read_viewer_settings
 from rlm_runtime._tui.source import open_source
 from rlm_runtime._tui.terminal import own_handlers
 
@@ -39,6 +42,7 @@ async def view_run(
     calm_collector()
     async with open_source(path) as source:
         viewer = Viewer(source, follow=follow)
+        viewer.settings = settings_of_user()
         ended_by: list[int] = []
         with anyio.open_signal_receiver(*_signals()) as signals:
             async with anyio.create_task_group() as tasks:
@@ -95,6 +99,12 @@ def _signals() -> list[signal.Signals]:
     """Name what ends the viewer; who started it may have it outlive its terminal."""
     ending = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     return [one for one in ending if signal.getsignal(one) is not signal.SIG_IGN]
+
+
+def settings_of_user() -> ViewerSettings:
+    """Read how the user wants the viewer to be."""
+    named = os.environ.get("RLM_VIEWER_SETTINGS")
+    return read_viewer_settings(Path(named) if named else default_viewer_settings())
 
 
 def calm_collector() -> None:

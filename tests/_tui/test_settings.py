@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks._synthetic_run import synthetic_events
+from rlm_runtime._tui.opening import settings_of_user
 from rlm_runtime._tui.settings import ViewerSettings, read_viewer_settings
 from tests._tui.viewing import open_viewer, screen_text, settle, viewer_of, write
 from tests.hostile_text import OBEYED
@@ -100,3 +101,14 @@ async def test_a_theme_that_is_not_there_is_told(tmp_path: Path) -> None:
         await settle(pilot)
         assert viewer_of(pilot).theme == "rlm-dark"
         assert r"There is no theme '[/b]" in screen_text(pilot)
+
+
+def test_a_variable_names_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read(tmp_path, "speed = 8")
+    monkeypatch.setenv("RLM_VIEWER_SETTINGS", str(tmp_path / "viewer.toml"))
+    assert settings_of_user().speed == 8
+    monkeypatch.delenv("RLM_VIEWER_SETTINGS")
+    (tmp_path / "rlm-pyodide").mkdir()
+    (tmp_path / "rlm-pyodide" / "viewer.toml").write_text("speed = 16")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert settings_of_user().speed == 16

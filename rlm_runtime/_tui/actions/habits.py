@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import anyio.to_thread
 from textual.binding import Binding
+from textual.events import Load
 
 from rlm_runtime._errors import TraceError
 from rlm_runtime._printable import one_line, reason
@@ -35,14 +36,13 @@ class HabitActions(ViewerBase):
         Binding("H", "save_page", "Save the run as HTML", id="save.page", show=False),
         Binding("T", "change_theme", "Theme", id="theme", show=False),
         Binding("question_mark", "help", "Help", id="help", key_display="?"),
-        Binding("q", "quit", "Quit", id="quit"),
         Binding("ctrl+p", "command_palette", "Commands", id="palette", show=False, priority=True),
     ]
 
     settings = ViewerSettings()
     """To be set before the viewer is run."""
 
-    def on_load(self) -> None:
+    def on_load(self, _event: Load) -> None:
         """Put on the looks, and take what else is set."""
         for theme in THEMES:
             self.register_theme(theme)
