@@ -2,68 +2,208 @@
 
 from __future__ import annotations
 
-from rich.segment import Segment
 from rich.style import Style
-from textual.binding import Binding
-from textual.events import Click
+from textual.events import Blur, Click, Focus, Resize
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from rlm_runtime._tui.messages import Selected, Toggled
+from rlm_runtime._tui.messages import Selected, Toggled, TopMoved
+from rlm_runtime._tui.rows import Rows
+from rlm_runtime._tui.tree.columns import Columns, choose_columns
+from rlm_runtime._tui.tree.figures import figures_of, shares_of
+from rlm_runtime._tui.tree.line import Line, arrow_column, draw_line, draw_titles, most_guides
 from rlm_runtime._tui.view import View
+
+_HEADER = 1
+"""The lines above the rows; the lanes beside them have as many."""
+_PARTS = (
+    "titles edge guides arrow title query model number aside critical cursor cursor-blurred "
+    "answered running queued limit error interrupted crashed heat-0 heat-1 heat-2 heat-below"
+).split()
 
 
 class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
-    """One row for each entry that has begun at the moment."""
+    """One row for each entry that has begun at the moment, or for many alike ones."""
 
-    BINDINGS = [
-        Binding("up", "move(-1)", "Up", id="tree.up", show=False),
-        Binding("down", "move(1)", "Down", id="tree.down", show=False),
-        Binding("enter", "toggle_row", "Fold", id="tree.fold"),
-    ]
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES = {f"node-tree--{part}" for part in _PARTS}
+    DEFAULT_CSS = """
+    NodeTree {
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
+        .node-tree--titles { color: $text-muted; }
+        .node-tree--edge { color: $primary; }
+        .node-tree--guides { color: $foreground 35%; }
+        .node-tree--arrow { color: $foreground; }
+        .node-tree--title { color: $foreground; text-style: bold; }
+        .node-tree--query { color: $foreground 75%; }
+        .node-tree--model { color: $foreground 75%; }
+        .node-tree--number { color: $foreground; }
+        .node-tree--aside { color: $foreground 45%; text-style: strike; }
+        .node-tree--critical { color: $accent; text-style: bold; }
+        .node-tree--cursor { background: $primary 40%; }
+        .node-tree--cursor-blurred { background: $foreground 12%; }
+        .node-tree--answered { color: $success; }
+        .node-tree--running { color: $primary; }
+        .node-tree--queued { color: $text-muted; }
+        .node-tree--limit { color: $warning; }
+        .node-tree--error { color: $error; }
+        .node-tree--interrupted { color: $warning; }
+        .node-tree--crashed { color: $error; text-style: bold; }
+        .node-tree--heat-0 { color: $foreground 75%; }
+        .node-tree--heat-1 { color: $warning; }
+        .node-tree--heat-2 { color: $error; text-style: bold; }
+        .node-tree--heat-below { color: $foreground 45%; }
+    }
+    """
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._view: View | None = None
+        self._strips: dict[int, Strip] = {}
+        """Of the rows that were drawn for this view."""
+        self._styles: dict[str, Style] = {}
+
+    @property
+    def page(self) -> int:
+        """How many rows are in sight."""
+        return max(1, self.size.height - _HEADER)
+
+    @property
+    def _width(self) -> int:
+        # Of what is left beside the scrollbar
+        return self.scrollable_content_region.width
 
     def show(self, view: View) -> None:
         """Show the rows of a moment."""
-        self._view = view
-        self.virtual_size = Size(self.size.width, len(view.rows))
-        self.scroll_to_row(view.row)
+        before, self._view = self._view, view
+        was_in_sight = before is None or self._is_in_sight(before.row)
+        self._fit()
+        # Where the user has scrolled away from the selected row, time does not bring it back
+        if was_in_sight or before is None or _chosen(before) != _chosen(view):
+            self._bring_into_sight(view.row)
+
+    def scroll_rows(self, by: int) -> None:
+        """Show the rows further down, or further up."""
+        self.scroll_to(y=round(self.scroll_y) + by, animate=False)
+
+    def _fit(self) -> None:
+        """Draw all anew."""
+        self._strips.clear()
+        rows = 0 if self._view is None else len(self._view.rows)
+        self.virtual_size = Size(self._width, rows + _HEADER)
         self.refresh()
 
-    def scroll_to_row(self, row: int) -> None:
-        """Bring a row into sight."""
-        top, height = round(self.scroll_y), max(1, self.size.height)
-        if not top <= row < top + height:
-            self.scroll_to(y=max(0, row - height // 2), animate=False)
+    def _is_in_sight(self, row: int) -> bool:
+        return 0 <= row - round(self.scroll_y) < self.page
+
+    def _bring_into_sight(self, row: int) -> None:
+        top, page = round(self.scroll_y), self.page
+        if self._is_in_sight(row):
+            return
+        by = row - top if row < top else row - top - page + 1
+        # A step scrolls by a line; a jump shows what is around it
+        top = top + by if abs(by) <= page // 2 else row - page // 2
+        self.scroll_to(y=max(0, top), animate=False)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Tell the pane beside it."""
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.post_message(TopMoved(round(new_value)))
+
+    def notify_style_update(self) -> None:
+        """Draw all anew in other colours."""
+        self._strips.clear()
+        self._styles.clear()
+        super().notify_style_update()
+
+    def on_resize(self, _: Resize) -> None:
+        """Choose the columns for the new size; keep the selected row in sight."""
+        self._fit()
+        if self._view is not None:
+            self._bring_into_sight(self._view.row)
+
+    def on_focus(self, _: Focus) -> None:
+        """Show that keys go here."""
+        self._fit()
+
+    def on_blur(self, _: Blur) -> None:
+        """Show that keys go elsewhere."""
+        self._fit()
 
     def render_line(self, y: int) -> Strip:
         """Draw a line."""
-        number = y + round(self.scroll_y)
-        view = self._view
-        if view is None or number >= len(view.rows):
-            return Strip.blank(self.size.width)
+        view, width = self._view, self._width
+        base = self.rich_style
+        if view is None:
+            return Strip.blank(width, base)
+        if y < _HEADER:
+            titles = draw_titles(self._columns(view), f"{len(view.rows):,} rows", self._style)
+            return titles.apply_style(base).crop_extend(0, width, base)
+        number = y - _HEADER + round(self.scroll_y)
+        if number >= len(view.rows):
+            return Strip.blank(width, base)
+        strip = self._strips.get(number)
+        if strip is None:
+            strip = self._strips[number] = self._draw(view, number)
+        return strip
+
+    def _draw(self, view: View, number: int) -> Strip:
+        base = self.rich_style
+        if number == view.row:
+            name = "cursor" if self.has_focus else "cursor-blurred"
+            cursor = self.get_component_rich_style(f"node-tree--{name}")
+            base += Style(bgcolor=cursor.bgcolor)
+        columns = self._columns(view)
+        strip = draw_line(self._line(view, number, columns), columns, self._style)
+        return strip.apply_style(base).crop_extend(0, self._width, base)
+
+    def _line(self, view: View, number: int, columns: Columns) -> Line:
         row = view.rows[number]
-        text = f"{'  ' * row.level}{view.state_of(row.entry)} {row.entry.query}"
-        style = Style(reverse=number == view.row)
-        return Strip([Segment(text, style)]).crop_extend(0, self.size.width, style)
+        figures = figures_of(row, view)
+        most = most_guides(columns.name_width)
+        is_selected = number == view.row
+        return Line(
+            row=row,
+            figures=figures,
+            guides=view.rows.guides(number, most) if isinstance(view.rows, Rows) else (),
+            shares=(0.0, 0.0) if view.heat == "off" else shares_of(figures, view),
+            heat=view.heat,
+            chosen=row.member(view.entry) if is_selected and row.group else None,
+            is_selected=is_selected,
+        )
 
-    def action_move(self, by: int) -> None:
-        """Select the next row, or the one before."""
-        if self._view is not None and self._view.rows:
-            number = min(max(0, self._view.row + by), len(self._view.rows) - 1)
-            self.post_message(Selected(self._view.rows[number].entry))
+    def _columns(self, view: View) -> Columns:
+        return choose_columns(
+            self._width, heat=view.heat != "off", critical=bool(view.critical)
+        )
 
-    def action_toggle_row(self) -> None:
-        """Fold the selected row, or open it."""
-        if self._view is not None and self._view.rows:
-            self.post_message(Toggled(self._view.rows[self._view.row]))
+    def _style(self, part: str) -> Style:
+        style = self._styles.get(part)
+        if style is None:
+            whole = self.get_component_rich_style(f"node-tree--{part}")
+            # The row has its own background
+            style = Style(color=whole.color, bold=whole.bold, strike=whole.strike)
+            self._styles[part] = style
+        return style
 
     def on_click(self, event: Click) -> None:
-        """Select the row that was clicked."""
-        number = event.y + round(self.scroll_y)
-        if self._view is not None and number < len(self._view.rows):
-            self.post_message(Selected(self._view.rows[number].entry))
+        """Select the row that was clicked; fold it by its arrow, or by a second click."""
+        view = self._view
+        number = event.y - _HEADER + round(self.scroll_y)
+        if view is None or event.y < _HEADER or number >= len(view.rows):
+            return
+        row = view.rows[number]
+        arrow = arrow_column(self._line(view, number, self._columns(view)))
+        self.post_message(Selected(row.member(view.entry) or row.entry, row.key))
+        if event.x == arrow or (event.chain == 2 and event.x != arrow):
+            self.post_message(Toggled(row))
+
+
+def _chosen(view: View) -> tuple[object, ...]:
+    """Tell which row is selected: of an entry, or of its group."""
+    key = view.rows[view.row].key if view.row < len(view.rows) else None
+    return view.entry, key

@@ -28,6 +28,14 @@ class Row:
     """Whether there is more below it that is not shown."""
     has_below: bool = False
 
+    def member(self, entry: Entry | None) -> Entry | None:
+        """Find the member of a group that an entry is, or is below."""
+        while entry is not None and self.group:
+            if entry.parent is self.entry.parent:
+                return entry if entry in self.group else None
+            entry = entry.parent
+        return None
+
 
 class Rows(Sequence[Row]):
     """The rows for a moment; each one is made when it is looked at."""

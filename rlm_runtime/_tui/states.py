@@ -40,8 +40,8 @@ def look_of(state: str) -> StateLook:
 
 def _kind_of(state: str) -> StateKind:
     match state:
-        case "answered" | "running" | "queued" | "interrupted" | "crashed" | "aside":
+        case "answered" | "running" | "queued" | "interrupted" | "crashed" | "aside" | "error":
             return state
-        case "repetition" | "no_answer":
+        case "repetition" | "no_answer" | "limit":
             return "limit"
     return "limit" if state.startswith("max_") else "error"
