@@ -7,6 +7,7 @@ from typing import Protocol
 
 from textual.app import App
 
+from rlm_runtime._tui.record.critical_path import CriticalPath
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.rows import RowMaker, Rows
@@ -48,6 +49,7 @@ class ViewerBase(App[None]):
         self.skip_idle = False
         self.heat: Heat = "off"
         self.critical: dict[int, float] = {}
+        self.path = CriticalPath()
         self.zoom: Entry | None = None
         self.folded: set[int] = set()
         self.opened: set[GroupKey] = set()
@@ -141,6 +143,7 @@ class ViewerBase(App[None]):
             skip_idle=self.skip_idle,
             heat=self.heat,
             critical=self.critical,
+            path=self.path,
             zoom=self.zoom,
             filter=self.filter,
             search=self.search,

@@ -9,25 +9,25 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding
 from textual.strip import Strip
-from textual.widget import Widget
 
-from rlm_runtime._tui.lane_cells import Lane, Look, paint_entry, paint_group, paint_load
-from rlm_runtime._tui.lane_words import tell_load, tell_place
-from rlm_runtime._tui.messages import Scrolled, Selected, Sought
-from rlm_runtime._tui.record.activity import Activity
+from rlm_runtime._tui.lane_cells import Lane, Look
+from rlm_runtime._tui.lane_store import LaneStore, PathColumns
+from rlm_runtime._tui.lane_words import tell_load, tell_path, tell_place
+from rlm_runtime._tui.messages import Scrolled, Selected
+from rlm_runtime._tui.record.critical_path import CriticalPath
 from rlm_runtime._tui.rows import Row
+from rlm_runtime._tui.scrubber import Scrubber
 from rlm_runtime._tui.timescale import TimeScale, scale_to
 from rlm_runtime._tui.view import View
 
-_MOST_LANES = 2000
 _SHORTEST = 1e-3
+_ON_PATH = str.maketrans("─╴╶╌·", "━╸╺╍•")
 
 
-class Lanes(Widget, can_focus=True):
+class Lanes(Scrubber, can_focus=True):
     """One lane for each row of the tree, beside it, with an axis above and the load below."""
 
     ALLOW_MAXIMIZE = True
-    ALLOW_SELECT = False
     COMPONENT_CLASSES = {
         "lanes--model",
         "lanes--tool",
@@ -42,6 +42,7 @@ class Lanes(Widget, can_focus=True):
         "lanes--cursor",
         "lanes--selected",
         "lanes--faint",
+        "lanes--critical",
     }
     DEFAULT_CSS = """
     Lanes {
@@ -58,6 +59,7 @@ class Lanes(Widget, can_focus=True):
         .lanes--cursor { color: $foreground; }
         .lanes--selected { background: $boost; }
         .lanes--faint { color: $text-disabled; }
+        .lanes--critical { text-style: bold underline; }
     }
     """
     BINDINGS = [
@@ -67,23 +69,22 @@ class Lanes(Widget, can_focus=True):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self._view: View | None = None
-        self._activity: Activity | None = None
+        self._store: LaneStore | None = None
+        self._path = PathColumns(CriticalPath())
         self._scale = scale_to(0.0, 0)
         self._length: float | None = None
         self._start = 0.0
         self._top = 0
-        self._lanes: dict[tuple[object, ...], Lane] = {}
         self._mouse: tuple[int, int] | None = None
-        self._is_seeking = False
 
     def show(self, view: View) -> None:
         """Show the lanes of a moment."""
-        self._view = view
-        if self._activity is None or self._activity.record is not view.record:
-            self._activity = Activity(view.record)
-            self._lanes.clear()
-        self._activity.catch_up()
+        self.shown = view
+        if self._store is None or self._store.activity.record is not view.record:
+            self._store = LaneStore(view.record)
+        self._store.activity.catch_up()
+        if self._path.path is not view.path:
+            self._path = PathColumns(view.path)
         self._set_scale()
         self._bring_into_sight(view.row)
         self.refresh()
@@ -95,7 +96,7 @@ class Lanes(Widget, can_focus=True):
 
     def zoom_time(self, factor: float | None) -> None:
         """Show so many times as much time, around the moment; None: the whole run."""
-        view = self._view
+        view = self.shown
         if view is None:
             return
         if factor is None:
@@ -115,7 +116,7 @@ class Lanes(Widget, can_focus=True):
         return self._scale
 
     def _whole(self) -> TimeScale:
-        view = self._view
+        view = self.shown
         if view is None:
             return scale_to(0.0, self.size.width)
         last = view.record.time(view.record.last)
@@ -124,9 +125,9 @@ class Lanes(Widget, can_focus=True):
     def _set_scale(self) -> None:
         """Follow the moment with the window, where it is not the whole run."""
         self._scale = whole = self._whole()
-        if self._length is None or self._view is None:
+        if self._length is None or self.shown is None:
             return
-        now, length = self._view.seconds, self._length
+        now, length = self.shown.seconds, self._length
         if now >= self._start + length:
             self._start = now - length / 4
         elif now < self._start:
@@ -145,53 +146,27 @@ class Lanes(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw the axis, a lane, or the load."""
-        view, width = self._view, self.size.width
-        if view is None or not width or self._activity is None:
+        view, width = self.shown, self.size.width
+        if view is None or not width or self._store is None:
             return Strip.blank(width, self.rich_style)
         if self._scale.width != width:
             # It may be drawn before it is told of its new size
             self._set_scale()
         if y == 0:
             return self._axis(view)
-        if y == self.size.height - 1 and self._has_bottom(view):
+        if self._is_bottom(y):
             return self._bottom(view)
         number = self._top + y - 1
         if number >= len(view.rows):
             return self._strip(view, None)
         row = view.rows[number]
-        return self._strip(view, self._lane(row), is_selected=number == view.row, row=row)
+        return self._strip(view, self._store.lane(row, self._scale), row)
 
-    def _has_bottom(self, view: View) -> bool:
-        """Tell whether the last line is free: it gives way to the selected lane."""
-        return self.size.height > 3 and view.row != self._top + self.size.height - 2
-
-    def _lane(self, row: Row) -> Lane:
-        """Paint a lane, or find it painted."""
-        assert self._activity is not None
-        entry, record = row.entry, self._activity.record
-        if row.group:
-            key: tuple[object, ...] = (
-                row.group[0].id,
-                row.group[-1].id,
-                len(row.group),
-                record.last,
-                self._scale,
-            )
-        else:
-            waits = self._activity.waits(entry)
-            waited = 0 if waits is None else len(waits.begins) + len(waits.ends)
-            key = entry.id, len(entry.spans), len(entry.events), waited, self._scale
-        lane = self._lanes.pop(key, None)
-        if lane is None:
-            if row.group:
-                lane = paint_group(self._activity, row.group, self._scale)
-            else:
-                lane = paint_entry(self._activity, entry, self._scale)
-        # The newest are last, so that those go first that nobody has looked at for long
-        self._lanes[key] = lane
-        while len(self._lanes) > _MOST_LANES:
-            del self._lanes[next(iter(self._lanes))]
-        return lane
+    def _is_bottom(self, y: int) -> bool:
+        """Tell whether a line is that of the load; it gives way to the selected lane."""
+        if self.shown is None or y < 3 or y != self.size.height - 1:
+            return False
+        return self.shown.row != self._top + y - 1
 
     def _style(self, look: Look | str) -> Style:
         return self.get_component_rich_style(f"lanes--{look}", partial=True)
@@ -201,40 +176,47 @@ class Lanes(Widget, can_focus=True):
         place = self._scale.place(view.seconds)
         return self._scale.column(view.seconds) if place >= 0 else -1
 
-    def _strip(
-        self, view: View, lane: Lane | None, *, is_selected: bool = False, row: Row | None = None
-    ) -> Strip:
+    def _strip(self, view: View, lane: Lane | None, row: Row | None = None) -> Strip:
         """Draw a lane up to the moment."""
-        width, cursor = self.size.width, self._cursor(view)
-        back = self.rich_style
-        if is_selected:
+        cursor, back = self._cursor(view), self.rich_style
+        if row is not None and view.rows[view.row] == row:
             back += self._style("selected")
-        segments: list[Segment] = []
-        glyph = "│"
+        glyph, segments = "│", [Segment(" " * cursor, back)]
         if lane is not None:
-            looks: list[Look] = lane.looks[:cursor]
-            glyphs = lane.glyphs[:cursor]
-            for mark in lane.marks:
-                if mark.position > view.position or mark.column > cursor:
-                    break
-                if mark.column == cursor:
-                    glyph = mark.glyph
-                    break
-                looks[mark.column], glyphs[mark.column] = "error", mark.glyph
-            is_faint = row is not None and row.entry.is_aside(view.position)
-            column = 0
-            for look, each in groupby(looks):
-                length = len(list(each))
-                text = "".join(glyphs[column : column + length])
-                style = (
-                    back if look == "blank" else back + self._style("faint" if is_faint else look)
-                )
-                segments.append(Segment(text, style))
-                column += length
-        else:
-            segments.append(Segment(" " * cursor, back))
+            looks, glyphs, glyph = _until(lane, view, cursor)
+            covered = self._path.columns(row, self._scale) if row is not None else None
+            is_aside = row is not None and row.entry.is_aside(view.position)
+            names = self._names(looks, covered, is_faint=is_aside)
+            segments = self._segments(names, glyphs, back)
         segments.append(Segment(glyph, back + self._style("cursor" if glyph == "│" else "error")))
-        return Strip(segments).crop_extend(0, width, back)
+        return Strip(segments).crop_extend(0, self.size.width, back)
+
+    def _names(
+        self, looks: list[Look], covered: bytearray | None, *, is_faint: bool
+    ) -> list[tuple[str, int]]:
+        """Name the style of each cell, and whether it is on the critical path."""
+        if covered is not None and self._path.path.segments:
+            pairs = zip(looks, covered, strict=False)
+            return [
+                (look if on_path or look == "error" else "faint", on_path)
+                for look, on_path in pairs
+            ]
+        return [("faint" if is_faint and look != "blank" else look, 0) for look in looks]
+
+    def _segments(
+        self, names: list[tuple[str, int]], glyphs: list[str], back: Style
+    ) -> list[Segment]:
+        segments: list[Segment] = []
+        column = 0
+        for (name, on_path), each in groupby(names):
+            length = len(list(each))
+            text = "".join(glyphs[column : column + length])
+            style = back if name == "blank" else back + self._style(name)
+            if on_path:
+                text, style = text.translate(_ON_PATH), style + self._style("critical")
+            segments.append(Segment(text, style))
+            column += length
+        return segments
 
     def _axis(self, view: View) -> Strip:
         """Draw the line with the times."""
@@ -257,56 +239,48 @@ class Lanes(Widget, can_focus=True):
 
     def _bottom(self, view: View) -> Strip:
         """Draw what is under the mouse, or else how many model calls were in flight."""
-        assert self._activity is not None
         words = self._words(view)
         if words:
-            return Strip([Segment(words, self.rich_style + self._style("axis"))]).crop_extend(
-                0, self.size.width, self.rich_style
-            )
-        key = "load", view.record.last, self._scale
-        if key not in self._lanes:
-            self._lanes[key] = paint_load(self._activity.calls, self._scale)
-        return self._strip(view, self._lanes[key])
+            style = self.rich_style + self._style("axis")
+            return Strip([Segment(words, style)]).crop_extend(0, self.size.width, self.rich_style)
+        return self._strip(view, self._store.load(self._scale) if self._store else None)
 
     def _words(self, view: View) -> str:
-        if self._mouse is None or self._activity is None:
+        if self._store is None:
             return ""
+        activity = self._store.activity
+        if self._mouse is None:
+            return tell_path(view.path)
         x, y = self._mouse
         number = self._top + y - 1
-        if y > 0 and number < len(view.rows):
-            return tell_place(self._activity, view, view.rows[number], self._scale, x)
+        if y > 0 and number < len(view.rows) and not self._is_bottom(y):
+            return tell_place(activity, view, view.rows[number], self._scale, x)
         if y > 0 and self._scale.seconds(x) <= view.seconds:
-            return tell_load(self._activity, self._scale, x)
+            return tell_load(activity, self._scale, x)
         return ""
 
     def action_move(self, by: int) -> None:
         """Select the next row, or the one before."""
-        if self._view is not None and self._view.rows:
-            number = min(max(0, self._view.row + by), len(self._view.rows) - 1)
-            self.post_message(Selected(self._view.rows[number].entry))
+        if self.shown is not None and self.shown.rows:
+            number = min(max(0, self.shown.row + by), len(self.shown.rows) - 1)
+            self.post_message(Selected(self.shown.rows[number].entry))
+
+    def scale_at(self, y: int) -> tuple[int, TimeScale] | None:
+        """Give the scale, the same in all lines."""
+        return (0, self._scale) if self._scale.width else None
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Go to the moment under the mouse, and on as it is dragged."""
-        if self._view is None or event.button != 1:
-            return
-        self._is_seeking = True
-        self.capture_mouse()
-        self._seek(event.x)
+        """Select the entry of the lane; where the time goes is known already."""
         number = self._top + event.y - 1
-        is_bottom = event.y == self.size.height - 1 and self._has_bottom(self._view)
-        if event.y > 0 and number < len(self._view.rows) and not is_bottom:
-            self.post_message(Selected(self._view.rows[number].entry))
+        view = self.shown
+        if view is None or event.button != 1 or event.y == 0 or self._is_bottom(event.y):
+            return
+        if number < len(view.rows):
+            self.call_later(self.post_message, Selected(view.rows[number].entry))
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Tell what is under the mouse, or drag the moment."""
-        if self._is_seeking:
-            self._seek(event.x)
+        """Tell what is under the mouse."""
         self._point_at((event.x, event.y))
-
-    def on_mouse_up(self) -> None:
-        """Stop dragging."""
-        self._is_seeking = False
-        self.capture_mouse(False)
 
     def on_leave(self) -> None:
         """Tell of the load again."""
@@ -332,8 +306,14 @@ class Lanes(Widget, can_focus=True):
             self._mouse = place
             self.refresh()
 
-    def _seek(self, x: int) -> None:
-        if self._view is not None:
-            column = min(max(0, x), self.size.width - 1)
-            seconds = self._scale.seconds(column + 1) - 1e-9 * self._scale.length
-            self.post_message(Sought(max(0, self._view.record.position_at(seconds))))
+
+def _until(lane: Lane, view: View, cursor: int) -> tuple[list[Look], list[str], str]:
+    """Give the cells of a lane before the moment, and what stands at the moment."""
+    looks, glyphs = lane.looks[:cursor], lane.glyphs[:cursor]
+    for mark in lane.marks:
+        if mark.position > view.position or mark.column > cursor:
+            break
+        if mark.column == cursor:
+            return looks, glyphs, mark.glyph
+        looks[mark.column], glyphs[mark.column] = "error", mark.glyph
+    return looks, glyphs, "│"

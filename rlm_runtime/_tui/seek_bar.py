@@ -8,12 +8,10 @@ from itertools import groupby
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
 from textual.strip import Strip
-from textual.widget import Widget
 
-from rlm_runtime._tui.messages import Sought
 from rlm_runtime._tui.record.record import Marks, Record
+from rlm_runtime._tui.scrubber import Scrubber
 from rlm_runtime._tui.timescale import TimeScale, scale_to, tell_time
 from rlm_runtime._tui.view import View
 
@@ -21,10 +19,9 @@ _GLYPHS = {"error": "✗", "answer": "✓", "child": "╷"}
 _LEAST_BAR = 10
 
 
-class SeekBar(Widget):
+class SeekBar(Scrubber):
     """The whole run, with marks where there is something to see; a click goes there."""
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES = {
         "seek--past",
         "seek--future",
@@ -48,18 +45,16 @@ class SeekBar(Widget):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self._view: View | None = None
         self._marks: tuple[tuple[int, TimeScale], list[str]] | None = None
-        self._is_seeking = False
 
     def show(self, view: View) -> None:
         """Show where a moment is."""
-        self._view = view
+        self.shown = view
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Draw the bar, or what is to be told in words; both where there is one line only."""
-        view, width, back = self._view, self.size.width, self.rich_style
+        view, width, back = self.shown, self.size.width, self.rich_style
         if view is None or not width:
             return Strip.blank(width, back)
         words = [
@@ -112,35 +107,13 @@ class SeekBar(Widget):
             self._marks = key, find_marks(record, record.marks, scale)
         return self._marks[1]
 
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Go to the moment under the mouse, and on as it is dragged."""
-        if event.button == 1:
-            self._is_seeking = True
-            self.capture_mouse()
-            self._seek(event.x)
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Drag the moment."""
-        if self._is_seeking:
-            self._seek(event.x)
-
-    def on_mouse_up(self) -> None:
-        """Stop dragging."""
-        self._is_seeking = False
-        self.capture_mouse(False)
-
-    def _seek(self, x: int) -> None:
-        view = self._view
-        if view is None or view.record.last < 0:
-            return
-        first = self._first_column(view)
+    def scale_at(self, y: int) -> tuple[int, TimeScale] | None:
+        """Give where the bar is in a line, and its scale; a click on the words does nothing."""
+        if self.shown is None or (y > 0 and not self._is_seeking):
+            return None
+        first = self._first_column(self.shown)
         width = self.size.width - first
-        if width < 1 or (x < first and not self._is_seeking):
-            return
-        scale = self._scale(view, width)
-        column = min(max(0, x - first), width - 1)
-        seconds = scale.seconds(column + 1) - 1e-9 * scale.length
-        self.post_message(Sought(max(0, view.record.position_at(seconds))))
+        return (first, self._scale(self.shown, width)) if width > 0 else None
 
 
 def find_marks(record: Record, marks: Marks, scale: TimeScale) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rlm_runtime._tui.record.critical_path import CriticalPath
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.rows import Row, Rows
@@ -37,6 +38,8 @@ class View:
     heat: Heat = "off"
     critical: Mapping[int, float] = field(default_factory=dict)
     """Seconds on the critical path by id of entry; empty where it is not asked for."""
+    path: CriticalPath = CriticalPath()
+    """The critical path; empty where it is not asked for."""
     zoom: Entry | None = None
     filter: str = ""
     search: str = ""

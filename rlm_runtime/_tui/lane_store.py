@@ -1,0 +1,108 @@
+"""Keeping the lanes that are painted, as long as nothing in them changes."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+
+from rlm_runtime._tui.lane_cells import Lane, paint_entry, paint_group, paint_load
+from rlm_runtime._tui.record.activity import Activity
+from rlm_runtime._tui.record.critical_path import CriticalPath
+from rlm_runtime._tui.record.entry import Entry
+from rlm_runtime._tui.record.record import Record
+from rlm_runtime._tui.rows import Row
+from rlm_runtime._tui.timescale import TimeScale
+
+_MOST_LANES = 1000
+
+
+class LaneStore:
+    """The lanes of one record."""
+
+    def __init__(self, record: Record) -> None:
+        self.activity = Activity(record)
+        self._lanes: dict[tuple[object, ...], Lane] = {}
+
+    def lane(self, row: Row, scale: TimeScale) -> Lane:
+        """Give the lane of a row."""
+        if row.group:
+            ends = row.group[0].id, row.group[-1].id, len(row.group)
+            key: tuple[object, ...] = (*ends, self.activity.record.last, scale)
+        else:
+            key = (*self._size(row.entry), scale)
+        lane = self._lanes.pop(key, None)
+        if lane is None and row.group:
+            lane = paint_group(self.activity, row.group, scale)
+        elif lane is None:
+            lane = paint_entry(self.activity, row.entry, scale)
+        self._keep(key, lane)
+        return lane
+
+    def load(self, scale: TimeScale) -> Lane:
+        """Give the lane of all model calls in flight."""
+        key = "load", self.activity.record.last, scale
+        lane = self._lanes.pop(key, None) or paint_load(self.activity.calls, scale)
+        self._keep(key, lane)
+        return lane
+
+    def _size(self, entry: Entry) -> tuple[int, ...]:
+        """Tell how much of an entry has happened."""
+        waits = self.activity.waits(entry)
+        waited = 0 if waits is None else len(waits.begins) + len(waits.ends)
+        return entry.id, len(entry.spans), len(entry.events), waited
+
+    def _keep(self, key: tuple[object, ...], lane: Lane) -> None:
+        # The newest are last, so that those go first that nobody has looked at for long
+        self._lanes[key] = lane
+        while len(self._lanes) > _MOST_LANES:
+            del self._lanes[next(iter(self._lanes))]
+
+
+class PathColumns:
+    """Which columns of each lane the critical path goes through."""
+
+    def __init__(self, path: CriticalPath) -> None:
+        self.path = path
+        self._stretches: dict[int, list[tuple[float, float]]] = {}
+        for segment in path.segments:
+            if segment.entry is not None:
+                stretches = self._stretches.setdefault(segment.entry.id, [])
+                if stretches and stretches[-1][1] == segment.start:
+                    stretches[-1] = stretches[-1][0], segment.end
+                else:
+                    stretches.append((segment.start, segment.end))
+        self._ids = sorted(self._stretches)
+
+    def columns(self, row: Row, scale: TimeScale) -> bytearray:
+        """Give a 1 for each column of a row that the path goes through."""
+        covered = bytearray(scale.width)
+        for number in self._on_path(row):
+            _cover(covered, self._stretches[number], scale)
+        return covered
+
+    def _on_path(self, row: Row) -> Iterable[int]:
+        if not row.group:
+            return [row.entry.id] if row.entry.id in self._stretches else []
+        first = bisect_left(self._ids, row.group[0].id)
+        found = self._ids[first : bisect_right(self._ids, row.group[-1].id)]
+        if not found:
+            return []
+        members = {entry.id for entry in row.group}
+        return [number for number in found if number in members]
+
+
+def _cover(covered: bytearray, stretches: list[tuple[float, float]], scale: TimeScale) -> None:
+    number = max(0, bisect_right(stretches, (scale.start,)) - 1)
+    while number < len(stretches):
+        start, end = stretches[number]
+        if start >= scale.end:
+            return
+        number += 1
+        if end < scale.start:
+            continue
+        first, last = scale.column(start), scale.column(end)
+        covered[first : last + 1] = b"\x01" * (last + 1 - first)
+        if first == last:
+            # Of many in one column, only the last one may reach into the next
+            edge = bisect_left(stretches, (scale.seconds(last + 1),))
+            number = max(number, edge - 1)
