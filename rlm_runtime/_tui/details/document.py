@@ -33,7 +33,7 @@ Style = Literal[
 ]
 """How a piece of text looks; each is a component class of `TextView`, so that themes work."""
 
-Language = Literal["python", "json", "xml", ""]
+Language = Literal["python", "json", ""]
 
 Cell = str | tuple[str, Style]
 """What is in one place of a table: a text, or one with a style."""

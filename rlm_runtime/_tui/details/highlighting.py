@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 from pygments.lexer import Lexer
 from pygments.lexers.data import JsonLexer
-from pygments.lexers.html import XmlLexer
 from pygments.lexers.python import PythonLexer
 from pygments.token import Token, _TokenType
 
 from rlm_runtime._tui.details.document import Language, Style
 
-MOST = 32 * 2**10
+MOST = 16 * 2**10
 """Code that has more characters is shown plain."""
 _LONGEST_LINE = 1_000
 """So is code with a longer line: a lexer can take a very long time for one."""
@@ -20,7 +19,6 @@ _LONGEST_LINE = 1_000
 _LEXERS: dict[Language, type[Lexer]] = {
     "python": PythonLexer,
     "json": JsonLexer,
-    "xml": XmlLexer,
 }
 _STYLES: tuple[tuple[_TokenType, Style], ...] = (
     (Token.Comment, "comment"),

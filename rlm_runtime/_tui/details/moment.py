@@ -1,0 +1,123 @@
+"""What a page is made of: the selected entry at the moment, and the whole of its events."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rlm_runtime._events import Event
+from rlm_runtime._tui.record.entry import Entry
+from rlm_runtime._tui.view import View
+
+_MOST_EVENTS = 5_000
+"""So many of the latest events of an iteration are told of; a forged one may have any number."""
+_MOST_KEPT = 48
+_MOST_WANTED = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value of the trace, written out: text as it is, everything else as JSON."""
+
+    text: str
+    is_json: bool
+
+
+class Loaded:
+    """What was read from the trace in addition to the record; the oldest is forgotten."""
+
+    def __init__(self) -> None:
+        self.events: dict[int, Event] = {}
+        self.values: dict[str, Value] = {}
+        self.failed: dict[int | str, str] = {}
+        """What cannot be read, and why."""
+
+    def add_event(self, position: int, event: Event) -> None:
+        """Keep the whole event at a position."""
+        self.events[position] = event
+        if len(self.events) > _MOST_KEPT:
+            del self.events[next(iter(self.events))]
+
+    def add_value(self, ref: str, value: Value) -> None:
+        """Keep a value."""
+        self.values[ref] = value
+        if len(self.values) > 4:
+            del self.values[next(iter(self.values))]
+
+
+@dataclass(slots=True)
+class Moment:
+    """The selected entry at a position, for the pages; it notes what they miss."""
+
+    view: View
+    entry: Entry
+    loaded: Loaded = field(default_factory=Loaded)
+    wanted: list[int | str] = field(default_factory=list)
+    """The positions of events and the names of values that are not loaded yet."""
+
+    @property
+    def position(self) -> int:
+        """The position that is shown."""
+        return self.view.position
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the entry is there already."""
+        return self.entry.began <= self.position
+
+    @property
+    def count(self) -> int:
+        """How many events of the entry there have been."""
+        return bisect_right(self.entry.events, self.position)
+
+    @property
+    def iteration(self) -> int:
+        """The number of the iteration that the entry is in; 0 before the first."""
+        return self.entry.iteration(self.position)
+
+    @property
+    def seconds(self) -> float:
+        """The seconds of the run at the moment."""
+        return self.view.seconds
+
+    def name(self, entry: Entry | None = None) -> str:
+        """Say which entry it is."""
+        one = entry or self.entry
+        if one.kind == "node":
+            return "node" if one.number is None else f"node {one.number}"
+        return "completion" if one.sub_call is None else f"completion {one.sub_call}"
+
+    def events_of_iteration(self) -> Iterator[tuple[int, Event]]:
+        """Give the events of the iteration so far, with positions; their texts may be cut."""
+        last = bisect_right(self.entry.iterations, self.position, key=lambda one: one[0])
+        begin = self.entry.iterations[last - 1][0] if last else 0
+        first = bisect_left(self.entry.events, begin)
+        yield from self._events(max(first, self.count - _MOST_EVENTS))
+
+    def events(self) -> Iterator[tuple[int, Event]]:
+        """Give the events of the entry so far, the latest thousands of them."""
+        yield from self._events(max(0, self.count - _MOST_EVENTS))
+
+    def event(self, position: int) -> Event:
+        """Give an event with its whole texts, or with cut ones until they are loaded."""
+        if position in self.loaded.events:
+            return self.loaded.events[position]
+        if position in self.view.record.cut:
+            self._want(position)
+        return self.view.record.events[position]
+
+    def value(self, ref: str) -> Value | None:
+        """Give the value that an event names; None until it is loaded, or where there is none."""
+        if ref and ref not in self.loaded.values:
+            self._want(ref)
+        return self.loaded.values.get(ref)
+
+    def _want(self, one: int | str) -> None:
+        if one not in self.loaded.failed and len(self.wanted) < _MOST_WANTED:
+            self.wanted.append(one)
+
+    def _events(self, first: int) -> Iterator[tuple[int, Event]]:
+        events = self.view.record.events
+        for position in self.entry.events[first : self.count]:
+            yield position, events[position]
