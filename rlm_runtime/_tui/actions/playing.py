@@ -27,8 +27,6 @@ class PlayActions(ViewerBase):
         Binding("i", "toggle_idle", "Skip idle time", id="play.idle", show=False),
     ]
 
-    skip_idle = False
-    """Whether playing makes short work of times in which nothing happens."""
     _playback: Playback | None = None
     _ticked_at = 0.0
     _play_timer: Timer | None = None
@@ -62,6 +60,7 @@ class PlayActions(ViewerBase):
         """Skip idle time, or play it."""
         self.skip_idle = not self.skip_idle
         self.notice(f"Idle time is {'skipped' if self.skip_idle else 'played'}")
+        self.show_soon()
 
     def pause(self) -> None:
         """Stay at the moment."""
