@@ -231,9 +231,9 @@ def test_spans_say_who_waited_and_who_worked() -> None:
     assert kinds == {"sandbox", "wait", "model", "code", "tool"}
 
 
-def test_a_reply_without_attempts_on_record_was_waited_for() -> None:
+def test_a_reply_without_an_attempt_on_record_was_never_sent() -> None:
     record = record_of(run_started(), node_started(0), requested(0, 0), replied(0, 0))
-    assert [span.kind for span in record.roots[0].spans] == ["model"]
+    assert [span.kind for span in record.roots[0].spans] == ["wait"]
 
 
 @settings(max_examples=150, deadline=None)

@@ -39,7 +39,8 @@ class Entry:
     """Its index in `Record.entries`."""
     kind: Literal["node", "completion"]
     number: int | None
-    """The node's number in its run; None for a completion, and before the node has begun."""
+    """The node's number in its run; None for a completion, and as long as the node has not begun:
+    `number_at` tells it at a moment."""
     sub_call: int | None
     parent: Entry | None = field(repr=False)
     depth: int
@@ -65,8 +66,14 @@ class Entry:
     """The position where each iteration began, and its number."""
     states: list[tuple[int, str]] = field(default_factory=list)
     """Positions, and what it was from there on: `queued`, `running` or a stop reason."""
+    numbered: int | None = None
+    """The position where its number is told, and the node begins."""
     aside: int | None = None
     """The position from which on it counts no more, as its parent was run again differently."""
+
+    def number_at(self, position: int) -> int | None:
+        """Give the node's number, if it has begun at a position."""
+        return None if self.numbered is None or self.numbered > position else self.number
 
     def state(self, position: int) -> str:
         """Tell what it is at a position: `queued`, `running`, or why it ended."""

@@ -194,18 +194,18 @@ class Record:
         entry = None if event.sub_call is None else self._sub_calls.get(event.sub_call)
         if entry is None or entry.number is not None or entry.kind == "completion":
             parent = None if event.parent is None else self._nodes.get(event.parent)
-            entry = self._begin("node", parent, event, position)
-        entry.number, entry.depth, entry.model = event.node, event.depth, one_line(event.model, 80)
-        entry.query, entry.context = one_line(event.query, 200), one_line(event.context, 200)
+            entry = self._begin("node", parent, event, position, event.query)
+            entry.depth, entry.context = event.depth, one_line(event.context, 200)
+        # All else was told of the sub-call: what is known of an entry does not change
+        entry.number, entry.numbered = event.node, position
         entry.states.append((position, "running"))
         self._nodes[event.node] = entry
         return entry
 
     def _start_sub_call(self, event: SubCallStarted, position: int) -> Entry:
         kind = "node" if event.recursive else "completion"
-        entry = self._begin(kind, self._nodes.get(event.node), event, position)
-        entry.model = one_line(event.model, 80)
-        entry.query, entry.context = one_line(event.prompt, 200), one_line(event.context, 200)
+        entry = self._begin(kind, self._nodes.get(event.node), event, position, event.prompt)
+        entry.context = one_line(event.context, 200)
         self._sub_calls[event.sub_call] = entry
         return entry
 
@@ -213,12 +213,11 @@ class Record:
         """Find the completion that a model call is for; make it up where nothing told of it."""
         entry = None if event.sub_call is None else self._sub_calls.get(event.sub_call)
         if entry is None or entry.number is not None:
-            entry = self._begin("completion", self._nodes.get(event.node), event, position)
-            last = event.messages[-1] if event.messages else {}
-            entry.query = one_line(last.get("content", ""), 200)
+            query = event.messages[-1].get("content", "") if event.messages else ""
+            parent = self._nodes.get(event.node)
+            entry = self._begin("completion", parent, event, position, query)
             if event.sub_call is not None:
                 self._sub_calls[event.sub_call] = entry
-        entry.kind, entry.model = "completion", one_line(event.model, 80)
         if entry.state(position) != "running":
             entry.states.append((position, "running"))
         return entry
@@ -229,6 +228,7 @@ class Record:
         parent: Entry | None,
         event: NodeStarted | SubCallStarted | ModelRequested,
         position: int,
+        query: str,
     ) -> Entry:
         entry = Entry(
             id=len(self.entries),
@@ -237,8 +237,8 @@ class Record:
             sub_call=event.sub_call,
             parent=parent,
             depth=0 if parent is None else parent.depth + 1,
-            model="",
-            query="",
+            model=one_line(event.model, 80),
+            query=one_line(query, 200),
             context="",
             began=position,
             place=(0, 0) if parent is None else self._places.get(parent.id, (0, 0)),

@@ -70,10 +70,6 @@ class Spans:
                 if event.wait is not None:
                     self._begin(entry, "wait", event.call, event.call, iteration, position, now)
             case ModelReplied():
-                waiting = self._open.get(("wait", event.call))
-                if waiting is not None and event.attempts <= 1:
-                    # A reply without an attempt on record was waited for all the time
-                    waiting[1].kind = "model"
                 self._end_call(event.call, position, now, failed=False)
             case ModelFailed():
                 self._end_call(event.call, position, now, failed=not event.cancelled)
