@@ -18,7 +18,7 @@ _COMMANDS = {
     "resume": "Go on with a run that was stopped, interrupted or killed.",
     "run": "Answer a question about a context of any size.",
     "runs": "List the runs, newest first; delete what nobody needs.",
-    "view": "Show a run as a tree of its nodes.",
+    "view": "Look at a run: its tree, its timeline, and all that its nodes said and did.",
 }
 """The first line of each command's help, so that the list of them imports none."""
 

@@ -11,6 +11,7 @@ import click
 from rlm_runtime._cli.execute import Outcome
 from rlm_runtime._cli.output import OutputError, check_writable
 from rlm_runtime._cli.report import deliver, make_report
+from rlm_runtime._cli.run_view import view_option
 from rlm_runtime._cli.status import ExitStatus, describe_error
 from rlm_runtime._cli.stderr import tell
 
@@ -28,6 +29,7 @@ _OPTIONS = (
         help="Write to a file instead of stdout; it is replaced when all is there.",
     ),
     click.option("-q", "--quiet", envvar="RLM_QUIET", is_flag=True, help="Show no progress."),
+    view_option,
 )
 
 

@@ -53,6 +53,8 @@ class Outcome:
     tally: Tally = field(default_factory=Tally)
     began: bool = False
     """Whether anything happened in this session."""
+    is_over: bool = False
+    """Whether all is done but for the user, who still looks at it."""
 
 
 async def execute(
@@ -109,6 +111,8 @@ async def execute_work(
                         outcome.result = await work(runner)
                 except Exception as error:
                     outcome.error = error
+            outcome.is_over = True
+            await progress.leave()
             tasks.cancel_scope.cancel()
     return outcome
 
@@ -120,10 +124,15 @@ async def _obey_signals(
     progress: Progress,
 ) -> None:
     async for signum in signals:
-        progress.clear()
+        if outcome.is_over:
+            await progress.leave(at_once=True)
+            continue
         if outcome.signum is not None:
+            progress.clear()
             # Clean-up hangs or takes too long for the user: nothing may hold the process back
             os._exit(128 + signum)
         outcome.signum = signum
-        tell("rlm: Stopping; once more to stop at once")
         scope.cancel()
+        await progress.leave(at_once=True)
+        progress.clear()
+        tell("rlm: Stopping; once more to stop at once")

@@ -19,6 +19,7 @@ from rlm_runtime._cli.otel_option import with_spans
 from rlm_runtime._cli.progress import make_progress
 from rlm_runtime._cli.recorded import read_run
 from rlm_runtime._cli.resume import settings_of
+from rlm_runtime._cli.run_view import check_view, with_view
 from rlm_runtime._cli.schema import load_schema, recorded_schema_option
 from rlm_runtime._cli.sections import GoingOnCommand
 from rlm_runtime._cli.settings import setting_options
@@ -67,6 +68,7 @@ def command(
     as_json: bool,
     output: Path | None,
     quiet: bool,
+    view: bool,
     **options: Any,  # the settings and limits, each checked by its option
 ) -> None:
     """Begin a run that does what another one did, and goes on differently.
@@ -79,12 +81,15 @@ def command(
 
     Exit status: as `rlm run`.
     """
+    check_view(view)
     output = check_output(output)
     answer_schema = load_schema(schema) if schema else None
     options["trace_dir"] = options["trace_dir"] or default_trace_dir()
     path = find_trace(run, options["trace_dir"])
     shared = _read_shared(path, at)
-    outcome = _fork(ctx, path, shared, at, say, answer_schema, options, otel=otel, quiet=quiet)
+    outcome = _fork(
+        ctx, path, shared, at, say, answer_schema, options, otel=otel, quiet=quiet, view=view
+    )
     status = conclude(
         outcome,
         find_run(options["trace_dir"], outcome.tally.run or ""),
@@ -131,6 +136,7 @@ def _fork(
     *,
     otel: bool,
     quiet: bool,
+    view: bool,
 ) -> Outcome:
     settings, limits = settings_of(ctx, read_run(path), options)
 
@@ -139,4 +145,6 @@ def _fork(
 
     open_runner = with_spans(settings.open_runner) if otel else settings.open_runner
     progress = make_progress(quiet=quiet, recorded=shared)
+    if view:
+        progress = with_view(progress, partial(find_run, settings.trace_dir))
     return anyio.run(partial(execute_work, open_runner, work, progress, shared))

@@ -69,6 +69,10 @@ class Progress(Protocol):
         """Take away what must not stay on the screen."""
         ...
 
+    async def leave(self, *, at_once: bool = False) -> None:
+        """Wait until the user has seen enough of what was shown, or take it away at once."""
+        ...
+
 
 def make_progress(*, quiet: bool, recorded: Tally | None = None) -> Progress:
     """Choose the form that fits stderr; `recorded` is what the run did before this session."""
@@ -93,6 +97,9 @@ class NoProgress:
 
     def clear(self) -> None:
         """Have nothing to clear."""
+
+    async def leave(self, *, at_once: bool = False) -> None:
+        """Have nothing to leave."""
 
 
 class EventLines:
@@ -119,6 +126,9 @@ class EventLines:
         if self._repeats:
             tell(f"(the last line came {count(self._repeats, 'more time')})")
         self._repeats = 0
+
+    async def leave(self, *, at_once: bool = False) -> None:
+        """Have nothing to leave."""
 
     def _write(self, line: str) -> None:
         """Write a line; of the same one over and over, as when a limit ends many calls, a count."""
@@ -168,6 +178,9 @@ class LiveLine:
     def clear(self) -> None:
         """Take the line away."""
         redraw("")
+
+    async def leave(self, *, at_once: bool = False) -> None:
+        """Have nothing to leave: the line says no more than the summary."""
 
     def _line(self) -> str:
         nodes = self._tally.nodes_running

@@ -27,6 +27,7 @@ from rlm_runtime._cli.recorded import (
     read_run,
     recorded_url,
 )
+from rlm_runtime._cli.run_view import check_view, with_view
 from rlm_runtime._cli.schema import load_schema, recorded_schema_option
 from rlm_runtime._cli.sections import GoingOnCommand
 from rlm_runtime._cli.settings import Settings, make_settings, setting_options
@@ -58,6 +59,7 @@ def command(
     as_json: bool,
     output: Path | None,
     quiet: bool,
+    view: bool,
     **options: Any,  # the settings and limits, each checked by its option
 ) -> None:
     """Go on with a run that was stopped, interrupted or killed.
@@ -70,6 +72,7 @@ def command(
 
     Exit status: as `rlm run`.
     """
+    check_view(view)
     output = check_output(output)
     answer_schema = load_schema(schema) if schema else None
     path = find_trace(run, options["trace_dir"] or default_trace_dir())
@@ -79,7 +82,7 @@ def command(
     outcome = (
         anyio.run(partial(_repeat, path, answer_schema, recorded))
         if recorded.tally.stop_reason == "answered"
-        else _resume(ctx, path, recorded, answer_schema, options, otel=otel, quiet=quiet)
+        else _resume(ctx, path, recorded, answer_schema, options, otel=otel, quiet=quiet, view=view)
     )
     status = conclude(
         outcome, path, as_json=as_json, output=output, quiet=quiet, debug=is_debugging(ctx)
@@ -96,6 +99,7 @@ def _resume(
     *,
     otel: bool,
     quiet: bool,
+    view: bool,
 ) -> Outcome:
     settings, limits = settings_of(ctx, recorded, options)
 
@@ -104,6 +108,8 @@ def _resume(
 
     open_runner = with_spans(settings.open_runner) if otel else settings.open_runner
     progress = make_progress(quiet=quiet, recorded=recorded.tally)
+    if view:
+        progress = with_view(progress, lambda _: path)
     return anyio.run(partial(execute_work, open_runner, go_on, progress, recorded.tally))
 
 

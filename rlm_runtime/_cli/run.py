@@ -19,6 +19,7 @@ from rlm_runtime._cli.execute import execute
 from rlm_runtime._cli.model_options import take_model_options
 from rlm_runtime._cli.otel_option import with_spans
 from rlm_runtime._cli.progress import make_progress
+from rlm_runtime._cli.run_view import check_view, with_view
 from rlm_runtime._cli.schema import load_schema
 from rlm_runtime._cli.sections import SectionedCommand
 from rlm_runtime._cli.settings import make_settings, setting_options
@@ -81,6 +82,7 @@ def command(
     as_json: bool,
     output: Path | None,
     quiet: bool,
+    view: bool,
     **options: Any,  # the settings and limits, each checked by its option
 ) -> None:
     """Answer a question about a context of any size.
@@ -95,6 +97,7 @@ def command(
     limit or without an answer, 130 interrupted.
     """
     _check_usage(task, prompt, contexts)
+    check_view(view)
     output = check_output(output)
     settings = make_settings(models=take_model_options(options), **options)
     query = _read_task(task) if task is not None else prompt or ""
@@ -102,6 +105,8 @@ def command(
     context = load_context(contexts, stdin=_stdin()) if contexts else None
     _warn_of_skipped(context.skipped if context else ())
     progress = make_progress(quiet=quiet)
+    if view:
+        progress = with_view(progress, partial(find_run, settings.trace_dir))
     open_runner = with_spans(settings.open_runner) if otel else settings.open_runner
     outcome = anyio.run(partial(execute, open_runner, query, context, progress, answer_schema))
     run = outcome.tally.run

@@ -29,7 +29,7 @@ SECTIONS = {
         "spare_sandboxes",
     ),
     "Recall": ("recall", "recall_only"),
-    "Output": ("as_json", "output", "trace_dir", "otel", "quiet"),
+    "Output": ("as_json", "output", "trace_dir", "otel", "quiet", "view"),
 }
 """The parameters under each heading, in the order in which they are shown."""
 

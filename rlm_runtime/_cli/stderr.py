@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO, cast
 
 from rlm_runtime._printable import printable
 
 _TAKE_AWAY = "\r\x1b[2K"
+
+
+class _Held:
+    """What was written while the screen is somebody else's."""
+
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        self.hear = hear
+        self.texts: list[str] = []
+
+    def write(self, text: str) -> None:
+        self.texts.append(text)
+        self.hear(text)
+
+
+_holding: list[_Held] = []
 
 
 class _Printable:
@@ -18,7 +35,10 @@ class _Printable:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        self.stream.write(printable(text))
+        if _holding:
+            _holding[-1].write(printable(text))
+        else:
+            self.stream.write(printable(text))
         return len(text)
 
     def writelines(self, lines: list[str]) -> None:
@@ -40,12 +60,32 @@ def tell(text: str, end: str = "\n") -> None:
     _write(f"{printable(text)}{end}")
 
 
+@contextmanager
+def held_back(hear: Callable[[str], None]) -> Iterator[None]:
+    """Write what is told within the block at its end: the screen is somebody else's.
+
+    Args:
+        hear: Gets all of it at once, too.
+    """
+    held = _Held(hear)
+    _holding.append(held)
+    try:
+        yield
+    finally:
+        _holding.remove(held)
+        _write("".join(held.texts))
+
+
 def redraw(line: str) -> None:
     """Write a line of a terminal over what stands in it; an empty one takes that away."""
-    _write(f"{_TAKE_AWAY}{printable(line)}")
+    if not _holding:
+        _write(f"{_TAKE_AWAY}{printable(line)}")
 
 
 def _write(text: str) -> None:
+    if _holding:
+        _holding[-1].write(text)
+        return
     stream = sys.stderr
     if isinstance(stream, _Printable):  # the text is safe, and may hold our own sequence
         stream = stream.stream

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +13,7 @@ from rlm_runtime._cli.command import Command
 from rlm_runtime._cli.finding import find_trace, trace_dir_option
 from rlm_runtime._cli.going_on import resume_command
 from rlm_runtime._cli.output import write_stdout
+from rlm_runtime._cli.run_view import lacks_for_viewer
 from rlm_runtime._cli.tally import Tally, count, describe_fork, describe_spending
 from rlm_runtime._cli.tree import Tree
 from rlm_runtime._errors import InputError, TraceError
@@ -41,7 +40,7 @@ def command(
     it the newest run is shown.
     """
     path = find_trace(run, trace_dir or default_trace_dir())
-    if plain or not _is_terminal():
+    if plain or lacks_for_viewer():
         _print_tree(path)
     else:
         # Not before it is needed: other commands must start without a terminal's toolkit
@@ -55,13 +54,6 @@ def command(
             raise InputError(str(exc)) from exc
         if signum is not None:
             ctx.exit(128 + signum)
-
-
-def _is_terminal() -> bool:
-    """Tell whether the viewer can have the terminal."""
-    streams = (sys.stdin, sys.stdout, sys.__stderr__)
-    on_terminal = all(stream is not None and stream.isatty() for stream in streams)
-    return on_terminal and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def _print_tree(path: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from rlm_runtime._cli.stderr import protect_stderr, redraw, tell
+from rlm_runtime._cli.stderr import held_back, protect_stderr, redraw, tell
 from tests.hostile_text import ALL, OBEYED
 
 TELL_TWICE = "from rlm_runtime._cli.stderr import tell\ntell('a')\ntell('b')\n"
@@ -46,3 +46,20 @@ def test_stderr_that_takes_nothing_is_no_error(redirection: str) -> None:
     command = ["/bin/sh", "-c", f'exec "$0" "$@" {redirection}', sys.executable, "-c", TELL_TWICE]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_what_is_told_while_the_screen_is_taken_comes_afterwards(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    protect_stderr()
+    heard: list[str] = []
+    with held_back(heard.append):
+        tell("one\x07")
+        redraw("a line")
+        print("two\x1b[2J", file=sys.stderr, end="\n")  # noqa: T201
+        assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "one\\x07\ntwo\\x1b[2J\n"
+    assert "".join(heard) == "one\\x07\ntwo\\x1b[2J\n"
+    redraw("again")
+    assert capsys.readouterr().err.endswith("again")

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 
 from textual.binding import Binding
 from textual.driver import Driver
+from textual.events import Load, Print
 from textual.filter import LineFilter
 from textual.worker import WorkerFailed
 
 from rlm_runtime._errors import InputError
+from rlm_runtime._printable import one_line
 from rlm_runtime._tui.base import ViewerBase
 from rlm_runtime._tui.terminal import Styled, Terminal, use_plain_tasks
 
@@ -28,7 +30,19 @@ class LeaveActions(ViewerBase):
     """Stops the run, if it goes on in this process."""
     was_interrupted = False
     """Whether the user left with ctrl+c."""
+    keep_print: Callable[[str], None] | None = None
+    """Takes what anybody in this process prints."""
     _interrupted_at = float("-inf")
+
+    def hear(self, text: str) -> None:
+        """Show what would have gone to stderr, in passing: it is told there afterwards."""
+        if text.strip() and self.is_running:
+            self.notify(one_line(text, 400), severity="warning", markup=False)
+
+    def on_print(self, event: Print) -> None:
+        """Hand on what a tool printed into this process: the screen is not for it."""
+        if self.keep_print is not None:
+            self.keep_print(event.text)
 
     @property
     def failure(self) -> Exception | None:
@@ -65,9 +79,11 @@ class LeaveActions(ViewerBase):
         filters = super().get_line_filters()
         return [Styled(), *filters] if self.no_color else filters
 
-    def on_load(self) -> None:
+    def on_load(self, _event: Load) -> None:
         """Leave the event loop as it was."""
         use_plain_tasks()
+        if self.keep_print is not None:
+            self.begin_capture_print(self)
 
     def _print_error_renderables(self) -> None:
         """Print nothing: a traceback would show what a model wrote; who opened it tells of it."""
