@@ -12,6 +12,7 @@ from rlm_runtime._events import (
     ModelRequested,
     NodeEnded,
     ReplayDiverged,
+    RunForked,
     RunResumed,
     SubCallEnded,
     SubCallStarted,
@@ -143,6 +144,15 @@ def test_what_was_open_at_a_crash_ends_there() -> None:
     record = record_of(run_started(), node_started(0), requested(0, 0), resumed)
     (span,) = record.roots[0].spans
     assert (span.kind, span.ended, span.failed) == ("wait", 3, True)
+
+
+def test_a_fork_is_a_run_of_its_own_that_goes_on() -> None:
+    forked = RunForked(run="fork", parent="run", node=0, iteration=1, say="", mono=9)
+    record = record_of(run_started(), node_started(0), requested(0, 0), forked)
+    assert record.run == "fork"
+    assert record.sessions == [0, 3]
+    assert record.owners[3] is None
+    assert [span.ended for span in record.roots[0].spans] == [3]
 
 
 def test_what_a_node_did_after_a_divergence_is_put_aside() -> None:

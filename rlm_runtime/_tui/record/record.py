@@ -170,7 +170,9 @@ class Record:
         if kind in _OF_CALLS:
             return self._calls.get(getattr(event, "call", -1))
         if kind not in _OF_BEGINS:
-            return self._nodes.get(getattr(event, "node", -1))
+            # A fork names a node, but tells of the run
+            number = -1 if kind is RunForked else getattr(event, "node", -1)
+            return self._nodes.get(number)
         match event:
             case NodeStarted():
                 return self._start_node(event, position)
@@ -250,10 +252,11 @@ class Record:
 
     def _add_of_run(self, event: Event, position: int) -> None:
         match event:
-            case RunStarted() | RunForked():
+            case RunStarted():
                 self.run = event.run
                 self.sessions.append(position)
-            case RunResumed():
+            case RunForked() | RunResumed():
+                self.run = event.run if isinstance(event, RunForked) else self.run
                 self.sessions.append(position)
                 self._spans.break_off(position, self.seconds[max(0, position - 1)])
 
