@@ -177,9 +177,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         )
 
     def _columns(self, view: View) -> Columns:
-        return choose_columns(
-            self._width, heat=view.heat != "off", critical=bool(view.critical)
-        )
+        return choose_columns(self._width, heat=view.heat != "off", critical=bool(view.critical))
 
     def _style(self, part: str) -> Style:
         style = self._styles.get(part)
