@@ -19,14 +19,6 @@ class Selected(Message):
         super().__init__()
 
 
-class TopMoved(Message):
-    """The tree shows its rows from another one on."""
-
-    def __init__(self, top: int) -> None:
-        self.top = top
-        super().__init__()
-
-
 class Sought(Message):
     """The user chose a moment."""
 

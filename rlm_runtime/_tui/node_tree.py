@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from rich.style import Style
+from textual.binding import Binding
 from textual.events import Blur, Click, Focus, Resize
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from rlm_runtime._tui.messages import Selected, Toggled, TopMoved
+from rlm_runtime._tui.messages import Selected, Toggled
 from rlm_runtime._tui.rows import Rows
 from rlm_runtime._tui.tree.columns import Columns, choose_columns
 from rlm_runtime._tui.tree.figures import figures_of, shares_of
@@ -23,10 +24,23 @@ _PARTS = (
 ).split()
 
 
+ROW_BINDINGS = [
+    Binding("up", "app.select_row(-1)", "Row above", id="tree.up", show=False),
+    Binding("down", "app.select_row(1)", "Row below", id="tree.down", show=False),
+    Binding("pageup", "app.select_page(-1)", "Page up", id="tree.page_up", show=False),
+    Binding("pagedown", "app.select_page(1)", "Page down", id="tree.page_down", show=False),
+    Binding("g", "app.select_end(0)", "First row", id="tree.top", show=False),
+    Binding("G", "app.select_end(-1)", "Last row", id="tree.bottom", show=False),
+    Binding("enter", "app.toggle_row", "Fold", id="tree.fold", show=False),
+]
+"""The keys of the rows; where another pane has no use for them, they go to the tree all the same."""
+
+
 class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
     """One row for each entry that has begun at the moment, or for many alike ones."""
 
     ALLOW_SELECT = False
+    BINDINGS = [*ROW_BINDINGS]
     COMPONENT_CLASSES = {f"node-tree--{part}" for part in _PARTS}
     DEFAULT_CSS = """
     NodeTree {
@@ -85,10 +99,6 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         if was_in_sight or before is None or _chosen(before) != _chosen(view):
             self._bring_into_sight(view.row)
 
-    def scroll_rows(self, by: int) -> None:
-        """Show the rows further down, or further up."""
-        self.scroll_to(y=round(self.scroll_y) + by, animate=False)
-
     def _fit(self) -> None:
         """Draw all anew."""
         self._strips.clear()
@@ -101,18 +111,12 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _bring_into_sight(self, row: int) -> None:
         top, page = round(self.scroll_y), self.page
-        if self._is_in_sight(row):
+        if self._is_in_sight(row) or not self.size.height:
             return
         by = row - top if row < top else row - top - page + 1
         # A step scrolls by a line; a jump shows what is around it
         top = top + by if abs(by) <= page // 2 else row - page // 2
         self.scroll_to(y=max(0, top), animate=False)
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Tell the pane beside it."""
-        super().watch_scroll_y(old_value, new_value)
-        if round(old_value) != round(new_value):
-            self.post_message(TopMoved(round(new_value)))
 
     def notify_style_update(self) -> None:
         """Draw all anew in other colours."""

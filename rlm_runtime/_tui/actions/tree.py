@@ -5,8 +5,9 @@ from __future__ import annotations
 from textual.binding import Binding
 
 from rlm_runtime._tui.base import ViewerBase
-from rlm_runtime._tui.messages import Scrolled, Toggled
-from rlm_runtime._tui.node_tree import NodeTree
+from rlm_runtime._tui.lanes import Lanes
+from rlm_runtime._tui.messages import Toggled
+from rlm_runtime._tui.node_tree import ROW_BINDINGS, NodeTree
 from rlm_runtime._tui.rows import Row
 from rlm_runtime._tui.view import Heat
 
@@ -17,15 +18,17 @@ class TreeActions(ViewerBase):
     """Selecting, folding and heating the rows of the tree."""
 
     BINDINGS = [
-        Binding("up", "select_row(-1)", "Row above", id="tree.up", show=False),
-        Binding("down", "select_row(1)", "Row below", id="tree.down", show=False),
-        Binding("pageup", "select_page(-1)", "Page up", id="tree.page_up", show=False),
-        Binding("pagedown", "select_page(1)", "Page down", id="tree.page_down", show=False),
-        Binding("g", "select_end(0)", "First row", id="tree.top", show=False),
-        Binding("G", "select_end(-1)", "Last row", id="tree.bottom", show=False),
-        Binding("enter", "toggle_row", "Fold", id="tree.fold", show=False),
+        *ROW_BINDINGS,
         Binding("m", "next_heat", "Heat", id="tree.heat"),
     ]
+
+    def show(self) -> None:
+        """Draw the panes anew, with the lanes beside their rows."""
+        super().show()
+        tree = self.query_one(NodeTree)
+        # Where the tree gives way to large lanes, they scroll on their own
+        if tree.size.height:
+            self.query_one(Lanes).scroll_with(tree.scroll_y)
 
     def action_select_row(self, by: int) -> None:
         """Select the row that is so many further down."""
@@ -59,10 +62,6 @@ class TreeActions(ViewerBase):
     def on_toggled(self, message: Toggled) -> None:
         """Fold the row that a pane names, or open it."""
         self._toggle(message.row)
-
-    def on_scrolled(self, message: Scrolled) -> None:
-        """Show other rows."""
-        self.query_one(NodeTree).scroll_rows(message.by)
 
     def _select_row(self, row: Row) -> None:
         self.select(row.member(self.entry) or row.entry, row.key)
