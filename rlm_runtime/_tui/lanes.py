@@ -29,6 +29,7 @@ class Lanes(Scrubber, can_focus=True):
 
     ALLOW_MAXIMIZE = True
     COMPONENT_CLASSES = {
+        "lanes--blank",
         "lanes--model",
         "lanes--tool",
         "lanes--code",
@@ -49,16 +50,16 @@ class Lanes(Scrubber, can_focus=True):
         .lanes--model { color: $primary; }
         .lanes--tool { color: $accent; }
         .lanes--code { color: $warning; }
-        .lanes--children { color: $warning-darken-2; }
+        .lanes--children { color: $warning 70%; }
         .lanes--sandbox { color: $secondary; }
-        .lanes--wait { color: $text-muted; }
-        .lanes--life { color: $text-disabled; }
+        .lanes--wait { color: $foreground 60%; }
+        .lanes--life { color: $foreground 40%; }
         .lanes--load { color: $success; }
         .lanes--error { color: $error; text-style: bold; }
-        .lanes--axis { color: $text-muted; }
+        .lanes--axis { color: $foreground 60%; }
         .lanes--cursor { color: $foreground; }
-        .lanes--selected { background: $boost; }
-        .lanes--faint { color: $text-disabled; }
+        .lanes--selected { background: $primary 20%; }
+        .lanes--faint { color: $foreground 25%; }
         .lanes--critical { text-style: bold underline; }
     }
     """
@@ -148,7 +149,7 @@ class Lanes(Scrubber, can_focus=True):
         """Draw the axis, a lane, or the load."""
         view, width = self.shown, self.size.width
         if view is None or not width or self._store is None:
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._style("blank"))
         if self._scale.width != width:
             # It may be drawn before it is told of its new size
             self._set_scale()
@@ -168,8 +169,14 @@ class Lanes(Scrubber, can_focus=True):
             return False
         return self.shown.row != self._top + y - 1
 
-    def _style(self, look: Look | str) -> Style:
-        return self.get_component_rich_style(f"lanes--{look}", partial=True)
+    def _style(self, look: str, *, is_selected: bool = False, is_critical: bool = False) -> Style:
+        style = self.get_component_rich_style(f"lanes--{look}")
+        if is_selected:
+            back = self.get_component_rich_style("lanes--selected")
+            style += Style.from_color(bgcolor=back.bgcolor)
+        if is_critical:
+            style += self.get_component_styles("lanes--critical").text_style
+        return style
 
     def _cursor(self, view: View) -> int:
         """Give the column of the moment; past the last one where it is not in the window."""
@@ -178,17 +185,18 @@ class Lanes(Scrubber, can_focus=True):
 
     def _strip(self, view: View, lane: Lane | None, row: Row | None = None) -> Strip:
         """Draw a lane up to the moment."""
-        cursor, back = self._cursor(view), self.rich_style
-        if row is not None and view.rows[view.row] == row:
-            back += self._style("selected")
+        cursor = self._cursor(view)
+        is_selected = row is not None and view.rows[view.row] == row
+        back = self._style("blank", is_selected=is_selected)
         glyph, segments = "│", [Segment(" " * cursor, back)]
         if lane is not None:
             looks, glyphs, glyph = _until(lane, view, cursor)
             covered = self._path.columns(row, self._scale) if row is not None else None
             is_aside = row is not None and row.entry.is_aside(view.position)
             names = self._names(looks, covered, is_faint=is_aside)
-            segments = self._segments(names, glyphs, back)
-        segments.append(Segment(glyph, back + self._style("cursor" if glyph == "│" else "error")))
+            segments = self._segments(names, glyphs, is_selected=is_selected)
+        look = "cursor" if glyph == "│" else "error"
+        segments.append(Segment(glyph, self._style(look, is_selected=is_selected)))
         return Strip(segments).crop_extend(0, self.size.width, back)
 
     def _names(
@@ -204,16 +212,16 @@ class Lanes(Scrubber, can_focus=True):
         return [("faint" if is_faint and look != "blank" else look, 0) for look in looks]
 
     def _segments(
-        self, names: list[tuple[str, int]], glyphs: list[str], back: Style
+        self, names: list[tuple[str, int]], glyphs: list[str], *, is_selected: bool
     ) -> list[Segment]:
         segments: list[Segment] = []
         column = 0
         for (name, on_path), each in groupby(names):
             length = len(list(each))
             text = "".join(glyphs[column : column + length])
-            style = back if name == "blank" else back + self._style(name)
             if on_path:
-                text, style = text.translate(_ON_PATH), style + self._style("critical")
+                text = text.translate(_ON_PATH)
+            style = self._style(name, is_selected=is_selected, is_critical=bool(on_path))
             segments.append(Segment(text, style))
             column += length
         return segments
@@ -226,13 +234,11 @@ class Lanes(Scrubber, can_focus=True):
             label = f"╷{text}"[: width - column]
             cells[column : column + len(label)] = label
         cells[cursor] = "▼"
-        past, future = self._style("axis"), self._style("faint")
-        back = self.rich_style
         return Strip(
             [
-                Segment("".join(cells[:cursor]), back + past),
-                Segment(cells[cursor], back + self._style("cursor")),
-                Segment("".join(cells[cursor + 1 :]), back + future),
+                Segment("".join(cells[:cursor]), self._style("axis")),
+                Segment(cells[cursor], self._style("cursor")),
+                Segment("".join(cells[cursor + 1 :]), self._style("faint")),
             ],
             width,
         )
@@ -241,8 +247,8 @@ class Lanes(Scrubber, can_focus=True):
         """Draw what is under the mouse, or else how many model calls were in flight."""
         words = self._words(view)
         if words:
-            style = self.rich_style + self._style("axis")
-            return Strip([Segment(words, style)]).crop_extend(0, self.size.width, self.rich_style)
+            style = self._style("axis")
+            return Strip([Segment(words, style)]).crop_extend(0, self.size.width, style)
         return self._strip(view, self._store.load(self._scale) if self._store else None)
 
     def _words(self, view: View) -> str:

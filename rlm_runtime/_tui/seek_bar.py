@@ -34,7 +34,7 @@ class SeekBar(Scrubber):
     DEFAULT_CSS = """
     SeekBar {
         .seek--past { color: $primary; }
-        .seek--future { color: $text-disabled; }
+        .seek--future { color: $foreground 40%; }
         .seek--cursor { color: $foreground; text-style: bold; }
         .seek--error { color: $error; }
         .seek--answer { color: $success; }
@@ -57,9 +57,7 @@ class SeekBar(Scrubber):
         view, width, back = self.shown, self.size.width, self.rich_style
         if view is None or not width:
             return Strip.blank(width, back)
-        words = [
-            Segment(text, back + self._style(name) if name else back) for text, name in tell(view)
-        ]
+        words = [Segment(text, self._style(name) if name else back) for text, name in tell(view)]
         if self.size.height == 1:
             first = self._first_column(view)
             bar = self._bar(view, width - first) if first < width else []
@@ -69,7 +67,7 @@ class SeekBar(Scrubber):
         return Strip(words).crop_extend(0, width, back)
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"seek--{name}", partial=True)
+        return self.get_component_rich_style(f"seek--{name}")
 
     def _first_column(self, view: View) -> int:
         """Give where the bar begins."""
@@ -83,7 +81,7 @@ class SeekBar(Scrubber):
         return scale_to(last, width, growing=view.state != "still")
 
     def _bar(self, view: View, width: int) -> list[Segment]:
-        scale, back = self._scale(view, width), self.rich_style
+        scale = self._scale(view, width)
         marks = self._find_marks(view.record, scale)
         cursor = scale.column(view.seconds)
         segments: list[Segment] = []
@@ -97,7 +95,7 @@ class SeekBar(Scrubber):
             else:
                 text = _GLYPHS.get(name, "━" if place < 0 else "─") * length
                 style = self._style("future" if place > 0 else name or "past")
-            segments.append(Segment(text, back + style))
+            segments.append(Segment(text, style))
             column += length
         return segments
 
