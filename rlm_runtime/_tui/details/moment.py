@@ -55,6 +55,8 @@ class Moment:
     loaded: Loaded = field(default_factory=Loaded)
     wanted: list[int | str] = field(default_factory=list)
     """The positions of events and the names of values that are not loaded yet."""
+    missed: list[int | str] = field(default_factory=list)
+    """Those that cannot be read."""
 
     @property
     def position(self) -> int:
@@ -114,7 +116,9 @@ class Moment:
         return self.loaded.values.get(ref)
 
     def _want(self, one: int | str) -> None:
-        if one not in self.loaded.failed and len(self.wanted) < _MOST_WANTED:
+        if one in self.loaded.failed:
+            self.missed.append(one)
+        elif one not in self.wanted and len(self.wanted) < _MOST_WANTED:
             self.wanted.append(one)
 
     def _events(self, first: int) -> Iterator[tuple[int, Event]]:
