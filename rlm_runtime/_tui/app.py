@@ -50,7 +50,7 @@ class Viewer(
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
         yield Static("Too small a terminal", id="too-small", markup=False)
-        yield Header(id="header", markup=False)
+        yield Header(id="header")
         with Container(id="panes"):
             with Container(id="run"):
                 yield NodeTree(id="tree")

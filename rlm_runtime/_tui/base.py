@@ -136,6 +136,7 @@ class ViewerBase(App[None]):
             rows=rows,
             row=rows.find(self.entry, self.group),
             state=self.state,
+            part_read=self.source.part_read,
             damage=self.damage,
             following=self.following,
             playing=self.playing,

@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-from textual.widgets import Static
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
 
-from rlm_runtime._printable import one_line
+from rlm_runtime._tui.record.node_counts import NodeCounts
+from rlm_runtime._tui.run_line import GAP, Part, fit, tell_run
 from rlm_runtime._tui.view import View
 
 
-class Header(Static):
+class Header(Widget):
     """The run, at the moment."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES = {
+        "header--answered",
+        "header--running",
+        "header--queued",
+        "header--limit",
+        "header--error",
+        "header--interrupted",
+        "header--crashed",
+    }
+    DEFAULT_CSS = """
+    Header {
+        .header--answered { color: $text-success; text-style: bold; }
+        .header--running { color: $text-primary; text-style: bold; }
+        .header--queued { color: $text-muted; }
+        .header--limit, .header--interrupted { color: $text-warning; text-style: bold; }
+        .header--error, .header--crashed { color: $text-error; text-style: bold; }
+    }
+    """
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._view: View | None = None
+        self._counts: NodeCounts | None = None
 
     def show(self, view: View) -> None:
         """Show the run at a moment."""
-        record = view.record
-        ended = record.ended(view.position)
-        state = one_line(ended.stop_reason) if ended else _word(view)
-        tokens = record.total.tokens(view.position)
-        cost = record.total.cost(view.position)
-        spent = "cost unknown" if cost is None else f"${cost:.4f}"
-        self.update(
-            Text(
-                f" {one_line(record.run, 60)}  {state}  {view.seconds:.1f} s"
-                f"  {tokens:,} tokens  {spent}",
-                no_wrap=True,
-                overflow="ellipsis",
-            )
-        )
+        self._view = view
+        if self._counts is None or self._counts.record is not view.record:
+            self._counts = NodeCounts(view.record)
+        self.refresh()
 
+    def render_line(self, y: int) -> Strip:
+        """Draw as much as there is room for."""
+        width, back = self.size.width, self.rich_style
+        segments = [Segment(" ", back)]
+        if self._view is not None and self._counts is not None:
+            for part in fit(tell_run(self._view, self._counts), width):
+                segments += [self._draw(part), Segment(GAP, back)]
+        return Strip(segments).crop_extend(0, width, back)
 
-def _word(view: View) -> str:
-    if view.damage:
-        return "damaged"
-    if view.is_over:
-        return "crashed"
-    return "reading" if view.state == "reading" else "running"
+    def _draw(self, part: Part) -> Segment:
+        style = self.rich_style
+        if part.kind is not None:
+            style += self.get_component_rich_style(f"header--{part.kind}", partial=True)
+        return Segment(part.text, style)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -50,6 +50,8 @@ class Source:
         self._shortener = Shortener()
         # One trace for the reader of batches and for those who look things up
         self._lock = Lock()
+        self.part_read = 0.0
+        """How much of what is on disk has been read; from 0 to 1."""
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
         """Give the events as they come, and an empty batch whenever there are no more for now.
@@ -103,6 +105,10 @@ class Source:
                     taken.append((short, place, cut))
             except TraceError as exc:
                 return taken, str(exc)
+        if taken:
+            # A file that is gone is still read to its end
+            with suppress(OSError):
+                self.part_read = min(1.0, taken[-1][1] / max(1, self.path.stat().st_size))
         return taken, ""
 
 

@@ -29,6 +29,8 @@ class View:
     row: int = 0
     """The row of the selected entry, or of what it is folded into."""
     state: State = "reading"
+    part_read: float = 1.0
+    """How much of what is on disk has been read; from 0 to 1."""
     damage: str = ""
     following: bool = False
     """Whether the moment stays at the newest event."""
