@@ -118,8 +118,7 @@ class ViewProgress:
 
     async def _show_viewer(self) -> None:
         from rlm_runtime._errors import TraceError
-        from rlm_runtime._tui.app import Viewer
-        from rlm_runtime._tui.opening import show_viewer
+        from rlm_runtime._tui.opening import make_viewer, show_viewer
         from rlm_runtime._tui.source import open_source
 
         if self._path is None or self._must_leave:
@@ -127,7 +126,7 @@ class ViewProgress:
         failure: Exception | None = None
         try:
             async with open_source(self._path) as source:
-                self._viewer = viewer = Viewer(source, follow=True)
+                self._viewer = viewer = make_viewer(source, follow=True)
                 viewer.stop_run = _stop_run
                 viewer.keep_print = partial(tell, end="")
                 with held_back(viewer.hear):

@@ -8,9 +8,9 @@ from textual.widgets import Footer, Static
 
 from rlm_runtime._tui.actions.details import DetailsActions
 from rlm_runtime._tui.actions.finding import FindActions
+from rlm_runtime._tui.actions.following import FollowActions
 from rlm_runtime._tui.actions.habits import HabitActions
 from rlm_runtime._tui.actions.insight import InsightActions
-from rlm_runtime._tui.actions.leaving import LeaveActions
 from rlm_runtime._tui.actions.replay import ReplayActions
 from rlm_runtime._tui.actions.timeline import TimelineActions
 from rlm_runtime._tui.actions.tree import TreeActions
@@ -20,6 +20,7 @@ from rlm_runtime._tui.header import Header
 from rlm_runtime._tui.lanes import Lanes
 from rlm_runtime._tui.messages import Selected, Sought
 from rlm_runtime._tui.node_tree import NodeTree
+from rlm_runtime._tui.notice import Notice
 from rlm_runtime._tui.seek_bar import SeekBar
 
 
@@ -31,7 +32,7 @@ class Viewer(
     FindActions,
     InsightActions,
     HabitActions,
-    LeaveActions,
+    FollowActions,
 ):
     """Shows one run: its tree, its timeline and the details of one moment."""
 
@@ -56,6 +57,7 @@ class Viewer(
                 yield NodeTree(id="tree")
                 yield Lanes(id="lanes")
             yield Details(id="details")
+        yield Notice(self.how_to_resume, id="notice")
         yield SeekBar(id="seek")
         yield Footer(show_command_palette=False)
 
@@ -66,6 +68,7 @@ class Viewer(
             self.query_one(NodeTree),
             self.query_one(Lanes),
             self.query_one(Details),
+            self.query_one(Notice),
             self.query_one(SeekBar),
         ]
 

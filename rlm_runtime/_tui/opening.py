@@ -13,8 +13,9 @@ import anyio
 from rlm_runtime._paths import default_viewer_settings
 from rlm_runtime._tui.app import Viewer
 from rlm_runtime._tui.settings import ViewerSettings, read_viewer_settings
-from rlm_runtime._tui.source import open_source
+from rlm_runtime._tui.source import Source, open_source
 from rlm_runtime._tui.terminal import own_handlers
+from rlm_runtime._types import StopReason
 
 _CLOSE_SECONDS = 5.0
 
@@ -23,7 +24,7 @@ async def view_run(
     path: Path,
     *,
     follow: bool = False,
-    resume_command: Callable[[str | None], str | None] | None = None,
+    resume_command: Callable[[StopReason | None], str | None] | None = None,
 ) -> int | None:
     """Show a run until the user has seen enough.
 
@@ -41,8 +42,8 @@ async def view_run(
     """
     calm_collector()
     async with open_source(path) as source:
-        viewer = Viewer(source, follow=follow)
-        viewer.settings = settings_of_user()
+        viewer = make_viewer(source, follow=follow)
+        viewer.resume_command = resume_command
         ended_by: list[int] = []
         with anyio.open_signal_receiver(*_signals()) as signals:
             async with anyio.create_task_group() as tasks:
@@ -54,6 +55,13 @@ async def view_run(
         if viewer.was_interrupted:
             return signal.SIGINT
         return ended_by[0] if ended_by else None
+
+
+def make_viewer(source: Source, *, follow: bool) -> Viewer:
+    """Make a viewer as its user likes it."""
+    viewer = Viewer(source, follow=follow)
+    viewer.settings = settings_of_user()
+    return viewer
 
 
 async def show_viewer(viewer: Viewer) -> Exception | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -52,15 +53,18 @@ class Source:
         self._lock = Lock()
         self.part_read = 0.0
         """How much of what is on disk has been read; from 0 to 1."""
+        self._was = os.stat(path)
+        self._is_growing = False
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
         """Give the events as they come, and an empty batch whenever there are no more for now.
 
         It never ends: a run that stopped or crashed can be resumed, and goes on in its trace.
         """
+        state: State = "reading"
         while True:
             # Asked first: what a writer that ends meanwhile has written is then read
-            growing = await anyio.to_thread.run_sync(is_being_written, self.path)
+            growing, lost = await anyio.to_thread.run_sync(self._look)
             while True:
                 events, damage = await anyio.to_thread.run_sync(self._take)
                 if damage:
@@ -68,8 +72,9 @@ class Source:
                     return
                 if not events:
                     break
-                yield Batch(events, "reading")
-            yield Batch((), "growing" if growing else "still")
+                yield Batch(events, state, lost)
+            state = "growing" if growing else "still"
+            yield Batch((), state, lost)
             await anyio.sleep(_FOLLOW_SECONDS if growing else _WATCH_SECONDS)
 
     async def event(self, place: int) -> Event:
@@ -94,6 +99,17 @@ class Source:
                 return find(self._trace)
 
         return await anyio.to_thread.run_sync(look_up)
+
+    def _look(self) -> tuple[bool, str]:
+        """Tell whether the run goes on, and what became of the file if it is not there."""
+        try:
+            is_same = os.path.samestat(os.stat(self.path), self._was)
+        except OSError as exc:
+            return self._is_growing, f"The file of the trace is gone: {exc.strerror}"
+        if not is_same:
+            return self._is_growing, "Another file has taken the place of this trace"
+        self._is_growing = is_being_written(self.path)
+        return self._is_growing, ""
 
     def _take(self) -> tuple[list[tuple[Event, int, bool]], str]:
         """Read some of the new events, and tell what is wrong with those after them."""
@@ -120,4 +136,8 @@ async def open_source(path: Path) -> AsyncIterator[Source]:
         TraceError: It cannot be read, or is no trace that this release understands.
     """
     with open_trace(path, max_value=_MOST_VALUE) as trace:
-        yield Source(path, trace)
+        try:
+            source = Source(path, trace)
+        except OSError as exc:
+            raise TraceError(f"Cannot read trace {str(path)!r}: {exc.strerror}") from exc
+        yield source
