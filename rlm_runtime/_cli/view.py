@@ -29,10 +29,18 @@ from rlm_runtime._trace.reader import read_trace
 @click.option(
     "--plain", is_flag=True, help="Print the tree instead, as where there is no terminal."
 )
+@click.option("--diff", "other", metavar="RUN", help="Compare with another run.")
 @trace_dir_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, run: str | None, trace_dir: Path | None, *, follow: bool, plain: bool
+    ctx: click.Context,
+    /,
+    run: str | None,
+    trace_dir: Path | None,
+    *,
+    follow: bool,
+    plain: bool,
+    other: str | None,
 ) -> None:
     """Look at a run: its tree, its timeline, and all that its nodes said and did.
 
@@ -40,15 +48,25 @@ def command(
     it the newest run is shown.
     """
     path = find_trace(run, trace_dir or default_trace_dir())
+    other_path = None if other is None else find_trace(other, trace_dir or default_trace_dir())
     if plain or lacks_for_viewer():
-        _print_tree(path)
+        if other_path is None:
+            _print_tree(path)
+        else:
+            _print_differences(path, other_path)
     else:
         # Not before it is needed: other commands must start without a terminal's toolkit
         from rlm_runtime._tui.opening import view_run
 
         try:
             signum = anyio.run(
-                partial(view_run, path, follow=follow, resume_command=partial(resume_command, path))
+                partial(
+                    view_run,
+                    path,
+                    follow=follow,
+                    other=other_path,
+                    resume_command=partial(resume_command, path),
+                )
             )
         except TraceError as exc:
             raise InputError(str(exc)) from exc
@@ -69,6 +87,17 @@ def _print_tree(path: Path) -> None:
         write_stdout(f"{line}\n".encode() for line in describe_run(tree, path, unfinished))
     if problem is not None:
         raise problem
+
+
+def _print_differences(path: Path, other: Path) -> None:
+    # Not before it is needed, as above
+    from rlm_runtime._tui.comparing.report import report_differences
+
+    try:
+        lines = anyio.run(report_differences, path, other)
+    except TraceError as exc:
+        raise InputError(str(exc)) from exc
+    write_stdout(f"{line}\n".encode() for line in lines)
 
 
 def describe_run(tree: Tree, path: Path, unfinished: str) -> Iterator[str]:

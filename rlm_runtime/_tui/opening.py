@@ -24,6 +24,7 @@ async def view_run(
     path: Path,
     *,
     follow: bool = False,
+    other: Path | None = None,
     resume_command: Callable[[StopReason | None], str | None] | None = None,
 ) -> int | None:
     """Show a run until the user has seen enough.
@@ -31,6 +32,7 @@ async def view_run(
     Args:
         path: Its trace.
         follow: Whether to stay at the newest event while it goes on.
+        other: The trace of a run that it is compared with first.
         resume_command: Names what goes on with a run that ended for some reason.
 
     Returns:
@@ -43,6 +45,7 @@ async def view_run(
     calm_collector()
     async with open_source(path) as source:
         viewer = make_viewer(source, follow=follow)
+        viewer.other = other
         viewer.resume_command = resume_command
         ended_by: list[int] = []
         with anyio.open_signal_receiver(*_signals()) as signals:

@@ -16,7 +16,8 @@ from textual.widgets import Footer, Static
 from rlm_runtime._errors import TraceError
 from rlm_runtime._printable import reason
 from rlm_runtime._tui.comparing.align import Alignment
-from rlm_runtime._tui.comparing.differences import Compared, Differences
+from rlm_runtime._tui.comparing.described import Compared
+from rlm_runtime._tui.comparing.differences import Differences
 from rlm_runtime._tui.comparing.loading import align_beside, look_closer, read_all
 from rlm_runtime._tui.comparing.rows import Line, make_lines
 from rlm_runtime._tui.comparing.side_by_side import SideBySide
