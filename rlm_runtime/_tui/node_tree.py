@@ -33,7 +33,7 @@ ROW_BINDINGS = [
     Binding("G", "app.select_end(-1)", "Last row", id="tree.bottom", show=False),
     Binding("enter", "app.toggle_row", "Fold", id="tree.fold", show=False),
 ]
-"""The keys of the rows; where another pane has no use for them, they go to the tree all the same."""
+"""The keys of the rows; where another pane has no use for them, they go to the tree."""
 
 
 class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):

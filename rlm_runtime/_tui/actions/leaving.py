@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from textual.binding import Binding
 from textual.driver import Driver
-from textual.events import Print
+from textual.events import Load, Print
 from textual.filter import LineFilter
 from textual.worker import WorkerFailed
 
@@ -78,7 +78,7 @@ class LeaveActions(ViewerBase):
         filters = super().get_line_filters()
         return [Styled(), *filters] if self.no_color else filters
 
-    def on_load(self) -> None:
+    def on_load(self, _event: Load) -> None:
         """Leave the event loop as it was."""
         use_plain_tasks()
         if self.keep_print is not None:
