@@ -80,10 +80,10 @@ class Ends:
         self._done = stop
         return stop == len(record.events)
 
-    def last(self, above: Entry | None, position: int, before: float) -> _Work | None:
-        """Find the child that ended last, up to a time and a position."""
+    def last(self, above: Entry | None, before: float) -> _Work | None:
+        """Find the child that ended last, up to a time."""
         ends = self._ends.get(_id(above), [])
-        known = min(position, self.record.position_at(before))
+        known = self.record.position_at(before)
         for number in range(bisect_right(ends, known, key=_POSITION) - 1, -1, -1):
             ended, entry = ends[number]
             start = self.record.time(entry.began)
@@ -182,7 +182,7 @@ class _Walk:
             child = self._ends.still_open(above, self._position)
             if child is not None and self._record.time(child.began) < self._now:
                 return _Work(child, None, self._record.time(child.began), self._now)
-        return self._ends.last(above, self._position, self._time)
+        return self._ends.last(above, self._time)
 
     def _span(self, entry: Entry, kind: SpanKind) -> _Work | None:
         """Find the span of a kind that ended last; what goes on longer ends now."""
