@@ -59,7 +59,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Text in a language, with numbers beside its lines."""
+    """Text in a language; the lines of Python have their numbers beside them."""
 
     text: str
     language: Language = "python"

@@ -36,9 +36,9 @@ class Layout:
             wrapped: Whether long lines go on below themselves.
             before: What was shown before: the texts that both have are taken over from it.
         """
-        self.document, self.width, self.wrapped = document, max(8, width), wrapped
+        self.document, self.width, self.wrapped = document, width, wrapped
         self._kept: dict[Words | Code, TextLines] = {}
-        known = before._kept if before and before._fits(self.width, wrapped) else {}
+        known = before._kept if before and before._fits(width, wrapped) else {}
         self._parts = [self._lay_out(one, known) for one in document.blocks[:_MOST_BLOCKS]]
         self._count()
 

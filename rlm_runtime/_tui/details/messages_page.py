@@ -20,8 +20,9 @@ _MOST_MESSAGES = 200
 
 def _make(moment: Moment) -> Document:
     blocks: list[Block] = []
-    main = [""]
-    for position, event in moment.events_of_iteration():
+    main = ""
+    # The newest first: the system message is long, and always the same
+    for position, event in reversed(list(moment.events_of_iteration())):
         match event:
             case ModelRequested():
                 whole = moment.event(position)
@@ -31,50 +32,43 @@ def _make(moment: Moment) -> Document:
                 reply = moment.event(position)
                 assert isinstance(reply, ModelReplied)
                 blocks += _said(reply)
-                main.append(reply.text)
+                main = main or reply.text
             case ModelAttemptFailed():
                 again = "" if event.wait is None else f", again in {short_time(event.wait)}"
                 title = f"✗ attempt {event.attempt} failed{again}"
                 blocks.append(Heading(title, reason(event.error), "warning"))
             case ModelFailed() if not event.cancelled:
                 blocks += [Heading("✗ no reply", style="bad"), Words(event.error)]
+            case HistoryTrimmed():
+                told = f"{event.messages:,} older messages were left out"
+                blocks.append(Words(told, "warning"))
     if moment.iteration > 1 and blocks:
         blocks += [Rule(), Words("What came before is in the iterations before this one.", "dim")]
-    blocks += _trimmed(moment)
-    return Document(tuple(blocks), main[-1], ".md")
-
-
-def _sent(event: ModelRequested) -> list[Block]:
-    blocks: list[Block] = []
-    left_out = len(event.messages) - _MOST_MESSAGES
-    if left_out > 0:
-        blocks.append(Words(f"… {left_out:,} messages more, before these", "dim"))
-    for message in event.messages[-_MOST_MESSAGES:]:
-        content = message.get("content", "")
-        title = f"← {message.get('role', '')}"
-        blocks += [Heading(title, f"{len(content):,} characters"), Words(content)]
-    waits = Words(f"sent to {event.model[:80]}", "dim")
-    return [*blocks, waits]
+    return Document(tuple(blocks), main, ".md")
 
 
 def _said(event: ModelReplied) -> list[Block]:
-    blocks: list[Block] = []
-    if event.reasoning:
-        blocks += [Heading("→ reasoning", style="second"), Words(event.reasoning, "dim")]
     note = f"{short_time(event.seconds)}, {short_count(max(0, event.completion_tokens))} tokens"
     if event.recalled:
         note = f"from the record of {event.recalled[:60]}"
     if event.finish_reason not in (None, "stop"):
         note += f", ended by {(event.finish_reason or '')[:40]}"
-    return [*blocks, Heading("→ reply", note, "accent"), Words(event.text)]
+    blocks: list[Block] = [Heading("→ reply", note, "accent"), Words(event.text)]
+    if event.reasoning:
+        blocks += [Heading("→ reasoning, before it", style="second"), Words(event.reasoning, "dim")]
+    return blocks
 
 
-def _trimmed(moment: Moment) -> list[Block]:
-    return [
-        Words(f"{event.messages:,} older messages were left out before this.", "warning")
-        for _, event in moment.events_of_iteration()
-        if isinstance(event, HistoryTrimmed)
-    ]
+def _sent(event: ModelRequested) -> list[Block]:
+    blocks: list[Block] = []
+    for message in reversed(event.messages[-_MOST_MESSAGES:]):
+        content = message.get("content", "")
+        title = f"← {message.get('role', '')}"
+        blocks += [Heading(title, f"{len(content):,} characters"), Words(content)]
+    left_out = len(event.messages) - _MOST_MESSAGES
+    if left_out > 0:
+        blocks.append(Words(f"… {left_out:,} messages more, before these", "dim"))
+    return blocks
 
 
 def _has_news(moment: Moment) -> bool:

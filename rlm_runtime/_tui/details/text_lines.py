@@ -47,7 +47,7 @@ class TextLines:
         self._style: Style = "text" if isinstance(block, Code) else block.style
         self._marked = frozenset(block.marked) if isinstance(block, Code) else frozenset()
         self._indent = 0 if isinstance(block, Code) else block.indent
-        self._is_code = isinstance(block, Code)
+        self._has_numbers = isinstance(block, Code) and block.language == "python"
         self._highlighter: Highlighter | None = None
         if isinstance(block, Code):
             self._read_code(block)
@@ -100,8 +100,9 @@ class TextLines:
         return next((row for row in rows if self.line(row).marks(needle)), None)
 
     def _read_code(self, block: Code) -> None:
-        """Find out what code needs beside it: numbers, and styles where it is not too long."""
-        self._indent = len(str(self._text.count("\n") + 1)) + 1
+        """Find out how code looks: numbers beside it, and styles where it is not too long."""
+        if self._has_numbers:
+            self._indent = len(str(self._text.count("\n") + 1)) + 1
         if len(self._text) <= MOST_HIGHLIGHTED:
             # The same text for the lexer and for the screen, so that styles are where they belong
             self._text = _show(self._text.replace("\r\n", "\n"))
@@ -162,7 +163,7 @@ class TextLines:
         return Line(text, tuple(spans), whole=whole, at=start, indent=begin)
 
     def _beside(self, count: int, *, is_first: bool) -> str:
-        if not self._is_code or not is_first:
+        if not self._has_numbers or not is_first:
             return " " * self._indent
         sign = "✗" if count + 1 in self._marked else " "
         return f"{count + 1:>{self._indent - 1}}{sign}"

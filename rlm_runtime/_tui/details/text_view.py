@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import ClassVar, get_args
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.events import Resize
@@ -20,7 +21,7 @@ from rlm_runtime._tui.details.lines import Line
 _MOST_SELECTED = 5_000
 
 
-class TextView(ScrollView, can_focus=True):
+class TextView(ScrollView, can_focus=True, inherit_bindings=False):
     """Shows a document; only the lines that are seen are made."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -28,6 +29,7 @@ class TextView(ScrollView, can_focus=True):
     }
     DEFAULT_CSS = """
     TextView {
+        scrollbar-size-vertical: 1;
         & .text-view--text { color: $foreground; }
         & .text-view--dim { color: $foreground 60%; }
         & .text-view--strong { text-style: bold; }
@@ -50,12 +52,14 @@ class TextView(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "scroll_up", "Up", id="text.up", show=False),
-        Binding("down", "scroll_down", "Down", id="text.down", show=False),
-        Binding("pageup", "page_up", "Page up", id="text.page_up", show=False),
-        Binding("pagedown", "page_down", "Page down", id="text.page_down", show=False),
-        Binding("g", "scroll_home", "Top", id="text.top", show=False),
-        Binding("G", "scroll_end", "Bottom", id="text.bottom", show=False),
+        Binding("up", "go(-1)", "Up", id="text.up", show=False),
+        Binding("down", "go(1)", "Down", id="text.down", show=False),
+        Binding("pageup", "go_page(-1)", "Page up", id="text.page_up", show=False),
+        Binding("pagedown", "go_page(1)", "Page down", id="text.page_down", show=False),
+        Binding("g", "go_top", "Top", id="text.top", show=False),
+        Binding("G", "go_bottom", "Bottom", id="text.bottom", show=False),
+        Binding("ctrl+left", "go_aside(-1)", "To the left", id="text.left", show=False),
+        Binding("ctrl+right", "go_aside(1)", "To the right", id="text.right", show=False),
     ]
 
     def __init__(self, *, id: str) -> None:
@@ -96,7 +100,7 @@ class TextView(ScrollView, can_focus=True):
             return False
         self._match = found
         self._measure()
-        self.scroll_to(y=max(0, found - self.size.height // 3), animate=False)
+        self.scroll_to(y=max(0, found - self._rows // 3), animate=False)
         self.refresh()
         return True
 
@@ -106,6 +110,33 @@ class TextView(ScrollView, can_focus=True):
         self._match, self._widest = -1, 0
         self.scroll_to(x=0, animate=False)
         self._lay_out(self._layout_of.document)
+
+    def action_go(self, by: int) -> None:
+        """Scroll by lines."""
+        self.scroll_to(y=self._top + by, animate=False)
+
+    def action_go_page(self, by: int) -> None:
+        """Scroll by as many lines as are seen."""
+        self.action_go(by * self._rows)
+
+    def action_go_aside(self, by: int) -> None:
+        """Scroll sideways, where long lines go beyond the side."""
+        self.scroll_to(x=round(self.scroll_x) + by * max(1, self.size.width // 2), animate=False)
+
+    def action_go_top(self) -> None:
+        """Scroll to the first line."""
+        self.scroll_to(y=0, animate=False)
+
+    def action_go_bottom(self) -> None:
+        """Scroll to the last line."""
+        height = -1
+        # Each time that the last lines are made, the end may turn out to be elsewhere
+        while height != self._layout_of.height:
+            height = self._layout_of.height
+            for y in range(max(0, height - self._rows), height):
+                self._layout_of.line(y)
+        self._measure()
+        self.scroll_to(y=height, animate=False)
 
     def render_line(self, y: int) -> Strip:
         """Draw a line."""
@@ -119,8 +150,8 @@ class TextView(ScrollView, can_focus=True):
         if line is None:
             return Strip.blank(width, base)
         strip = Strip(self._segments(line, number))
-        if strip.cell_length > self._widest:
-            self._widest = strip.cell_length
+        if not self.wraps and cell_len(line.text) > self._widest:
+            self._widest = cell_len(line.text)
             self.call_after_refresh(self._measure)
         left = round(self.scroll_x)
         return strip.crop_extend(left, left + width, base).apply_offsets(left, number)
@@ -144,6 +175,7 @@ class TextView(ScrollView, can_focus=True):
         """Lay out anew where the width has changed."""
         if self._layout_of.width != self._width:
             self._lay_out(self._layout_of.document)
+        self._measure()
 
     @property
     def _top(self) -> int:
@@ -151,8 +183,12 @@ class TextView(ScrollView, can_focus=True):
 
     @property
     def _width(self) -> int:
-        # Without the scrollbar, also where there is none yet: else it would change what it is for
-        return max(8, self.container_size.width - self.scrollbar_size_vertical)
+        # Without the scrollbar, also where there is none: else it would change what it is for
+        return max(1, self.size.width - self.styles.scrollbar_size_vertical)
+
+    @property
+    def _rows(self) -> int:
+        return max(1, self.scrollable_content_region.height)
 
     def _lay_out(self, document: Document) -> None:
         before = self._layout_of
@@ -161,7 +197,7 @@ class TextView(ScrollView, can_focus=True):
         self.refresh()
 
     def _measure(self) -> None:
-        width = self.size.width if self.wraps else max(self.size.width, self._widest)
+        width = self._width if self.wraps else max(self._width, self._widest)
         self.virtual_size = Size(width, self._layout_of.height)
 
     def _segments(self, line: Line, number: int) -> list[Segment]:
