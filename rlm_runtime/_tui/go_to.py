@@ -32,10 +32,6 @@ class GoTo(Input):
         )
         self._back_to = back_to
 
-    def on_mount(self) -> None:
-        """Take what is typed from now on."""
-        self.focus()
-
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Tell what was typed."""
         message.stop()

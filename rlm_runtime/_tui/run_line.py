@@ -20,6 +20,8 @@ from rlm_runtime._tui.view import View
 GAP = "  "
 _ALL_BUT_READ = 0.97
 """A trace that grows is read up to its end every moment; only one that is far from it is told."""
+_MOST_SESSIONS = 200
+_MOST_EXACT = 100_000
 _MODE_WITHIN = 16
 """So many events after its begin a run has chosen its mode."""
 
@@ -93,7 +95,7 @@ def _tell_nodes(view: View, counts: NodeCounts) -> str:
     begun, running = counts.at(view.position)
     if not running:
         return _count(begun, "node")
-    return f"{_count(begun, 'node')}, {running} {'crashed' if view.is_over else 'running'}"
+    return f"{_count(begun, 'node')}, {_exact(running)} {'crashed' if view.is_over else 'running'}"
 
 
 def _tell_sessions(record: Record, at: int) -> Iterator[Part]:
@@ -123,9 +125,6 @@ def _is_direct(record: Record, at: int) -> bool:
     return any(isinstance(event, ModeChosen) and event.mode == "direct" for event in early)
 
 
-_MOST_SESSIONS = 200
-
-
 def _sessions(record: Record, at: int) -> list[int]:
     """Give the positions of the newest sessions that had begun, the newest first."""
     end = bisect_right(record.sessions, at)
@@ -133,4 +132,8 @@ def _sessions(record: Record, at: int) -> list[int]:
 
 
 def _count(count: int, what: str) -> str:
-    return f"{short_count(count)} {what}{'' if count == 1 else 's'}"
+    return f"{_exact(count)} {what}{'' if count == 1 else 's'}"
+
+
+def _exact(count: int) -> str:
+    return f"{count:,}" if count < _MOST_EXACT else short_count(count)

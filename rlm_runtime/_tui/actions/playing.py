@@ -53,13 +53,11 @@ class PlayActions(ViewerBase):
     def action_change_speed(self, by: int) -> None:
         """Play at the next speed."""
         self.speed = next_speed(self.speed, by)
-        self.notice(f"Speed {self.speed:g}×")
         self.show_soon()
 
     def action_toggle_idle(self) -> None:
         """Skip idle time, or play it."""
         self.skip_idle = not self.skip_idle
-        self.notice(f"Idle time is {'skipped' if self.skip_idle else 'played'}")
         self.show_soon()
 
     def pause(self) -> None:

@@ -92,10 +92,13 @@ class ReplayActions(PlayActions):
         if self.record.last >= 0:
             self.go_to(self.reach()[1])
 
-    def action_go_to(self) -> None:
+    async def action_go_to(self) -> None:
         """Ask for a moment to go to."""
         if self.screen.query("#seek") and not self.screen.query(GoTo):
-            self.screen.mount(GoTo(back_to=self.focused), before="#seek")
+            line = GoTo(back_to=self.focused)
+            await self.screen.mount(line, before="#seek")
+            # Not by focus(), which waits for its turn: what is typed next is for it
+            self.screen.set_focus(line)
 
     def on_moment_typed(self, message: MomentTyped) -> None:
         """Go to the moment that was typed."""
