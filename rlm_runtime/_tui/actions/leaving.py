@@ -22,6 +22,7 @@ class LeaveActions(ViewerBase):
     """Leaving the viewer, and stopping the run that it shares a process with."""
 
     BINDINGS = [
+        Binding("q", "quit", "Quit", id="quit"),
         Binding("ctrl+c", "interrupt", "Interrupt", id="interrupt", show=False, system=True),
     ]
 
