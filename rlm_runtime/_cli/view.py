@@ -11,6 +11,7 @@ import click
 
 from rlm_runtime._cli.command import Command
 from rlm_runtime._cli.finding import find_trace, trace_dir_option
+from rlm_runtime._cli.following import tell_until_end, wait_for_run
 from rlm_runtime._cli.going_on import resume_command
 from rlm_runtime._cli.output import write_stdout
 from rlm_runtime._cli.run_view import lacks_for_viewer
@@ -45,11 +46,15 @@ def command(
     """Look at a run: its tree, its timeline, and all that its nodes said and did.
 
     RUN is the id of a run or the beginning of it, its trace file, or the folder of one; without
-    it the newest run is shown.
+    it the newest run is shown, or with --follow the newest one that goes on or is yet to begin.
+    Where there is no terminal, --follow tells the events of note until the run ends.
     """
-    path = find_trace(run, trace_dir or default_trace_dir())
-    other_path = None if other is None else find_trace(other, trace_dir or default_trace_dir())
+    trace_dir = trace_dir or default_trace_dir()
+    other_path = None if other is None else find_trace(other, trace_dir)
+    path = wait_for_run(trace_dir) if follow and run is None else find_trace(run, trace_dir)
     if plain or lacks_for_viewer():
+        if follow:
+            anyio.run(tell_until_end, path)
         if other_path is None:
             _print_tree(path)
         else:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio
@@ -10,6 +10,7 @@ from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.deno import DenoSandbox, open_deno_sandbox
 from rlm_runtime._sandbox.walls import Walls
 from tests.calls import FakeCalls
+from tests.e2e.gates import Gate, open_gate
 
 OpenFake = Callable[[FakeCalls], AbstractAsyncContextManager[DenoSandbox]]
 
@@ -27,3 +28,10 @@ def opened(assets: Assets, walls: Walls) -> OpenFake:
                 yield sandbox
 
     return open_one
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """Serve a model that replies when it is told to."""
+    with open_gate() as one:
+        yield one

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import anyio
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from rlm_runtime.testing import LoopbackServer, open_loopback_server
+from tests.e2e.gates import Gate
 from tests.e2e.terminals import TerminalProgram, on_terminal
 from tests.e2e.test_view import MAIN
 
@@ -26,48 +23,6 @@ def show(self, view):
 
 NodeTree.show = show
 {MAIN}"""
-
-
-@dataclass
-class Gate:
-    """A model that replies when it is told to."""
-
-    server: LoopbackServer
-    portal: BlockingPortal
-    event: anyio.Event
-
-    def open(self) -> None:
-        """Let it reply."""
-        self.portal.call(self.event.set)
-
-    def wait_asked(self) -> None:
-        """Wait until it has been asked."""
-
-        async def wait() -> None:
-            with anyio.fail_after(15):
-                while not self.server.stats.requests:  # noqa: ASYNC110
-                    await anyio.sleep(0.01)
-
-        self.portal.call(wait)
-
-    @property
-    def command(self) -> list[str]:
-        """Give the command of a run that asks it once."""
-        url = ["--base-url", self.server.base_url]
-        return ["run", "-p", "How many?", "-m", "m", "--mode", "direct", *url]
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    with start_blocking_portal() as portal:
-        event = portal.call(anyio.Event)
-
-        async def policy(_: Sequence[object]) -> str:
-            await event.wait()
-            return "forty-two"
-
-        with portal.wrap_async_context_manager(open_loopback_server(policy)) as server:
-            yield Gate(server, portal, event)
 
 
 @contextmanager

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 import termios
 from pathlib import Path
 
 import pytest
 
 from tests._cli.events import SMALL_RUN
+from tests.e2e.gates import Gate
 from tests.e2e.terminals import on_terminal
+from tests.e2e.test_cli import environment
 from tests.traces import write_trace
 
 MAIN = """
@@ -108,3 +112,68 @@ def test_a_terminal_that_takes_nothing_holds_up_nobody(folder: Path) -> None:
             os.write(program.fd, b"\x1b[H\x1b[F")
         program.process.send_signal(signal.SIGTERM)
         assert program.process.wait(10) == 143
+
+
+def test_a_run_that_is_killed_while_followed_is_told_and_the_viewer_stays(
+    tmp_path: Path, gate: Gate
+) -> None:
+    with on_terminal(tmp_path, "view", "--follow") as program:
+        program.wait_for("rlm: Waiting for a run to begin in ")
+        with subprocess.Popen(
+            [sys.executable, "-m", "rlm_runtime", *gate.command, "-q"],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            stdin=subprocess.DEVNULL,
+        ) as process:
+            gate.wait_asked()
+            program.wait_for("How many?")
+            program.press("f")
+            process.kill()
+        run = next((tmp_path / "traces").iterdir()).name
+        program.wait_for(f"its process is gone; rlm resume {run} goes on from here")
+        program.press("?")
+        program.wait_for("Quit")
+        program.press("\x1b")
+        resume = ["resume", run, "--base-url", gate.server.base_url, "-q"]
+        gate.open()
+        done = subprocess.run(
+            [sys.executable, "-m", "rlm_runtime", *resume],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            capture_output=True,
+            check=True,
+        )
+        assert done.stdout == b"forty-two\n"
+        program.wait_for("The run ended: answered")
+        program.press("q")
+        assert program.wait_end() == 0
+        assert program.is_as_before(), program.switched_on()
+
+
+def test_ctrl_c_ends_the_waiting_for_a_run(tmp_path: Path) -> None:
+    with on_terminal(tmp_path, "view", "--follow") as program:
+        program.wait_for("rlm: Waiting for a run to begin in ")
+        program.process.send_signal(signal.SIGINT)
+        assert program.wait_end() == 130
+        assert program.text.endswith("rlm: Interrupted\r\n")
+
+
+def test_without_a_terminal_a_run_is_followed_in_lines(tmp_path: Path, gate: Gate) -> None:
+    variables = environment(tmp_path)
+    command = [sys.executable, "-m", "rlm_runtime", *gate.command, "-q"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=variables, stdout=subprocess.DEVNULL
+    ) as process:
+        gate.wait_asked()
+        view = [sys.executable, "-m", "rlm_runtime", "view", "--follow"]
+        with subprocess.Popen(
+            view, cwd=tmp_path, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as viewer:
+            assert viewer.stderr is not None and viewer.stdout is not None
+            lines = iter(viewer.stderr.readline, b"")
+            assert any(line.startswith(b"node 0 started at depth 0") for line in lines)
+            assert viewer.poll() is None
+            gate.open()
+            assert process.wait() == 0
+            assert viewer.stderr.read() == b"node 0 ended: answered\n"
+            assert b" answered: 1 node, 1 call" in viewer.stdout.read()
