@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from rlm_runtime._tui.details.variables_page import VARIABLES
 from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.view import View
 from tests._cli.events import node_started, run_started
-from tests._tui.viewing import record_of
+from tests._tui.viewing import open_viewer, record_of, screen_text, settle, write
 from tests.hostile_text import ALL
 
 
@@ -193,3 +194,16 @@ def test_the_page_of_a_node_without_code_says_so() -> None:
 def test_hostile_names_and_code_are_taken_as_they_are() -> None:
     record = made(asked(0, 1), *block(1, ALL, ALL, f"{ALL}={ALL}"))
     assert VARIABLES.make(moment(record)).main
+
+
+@pytest.mark.anyio
+async def test_a_key_shows_the_page(tmp_path: Path) -> None:
+    path = await write(tmp_path, run_started(), node_started(0), *STEPS)
+    async with open_viewer(path, size=(120, 40)) as pilot:
+        await pilot.press("9")
+        await settle(pilot)
+        screen = screen_text(pilot)
+        assert "~ changed" in screen and "From before" in screen
+        await pilot.press(*["left"] * 3)
+        await settle(pilot)
+        assert "− deleted" in screen_text(pilot)

@@ -11,6 +11,7 @@ from rlm_runtime._tui.details.moment_page import NOW
 from rlm_runtime._tui.details.output_page import OUTPUT
 from rlm_runtime._tui.details.page import Page
 from rlm_runtime._tui.details.usage_page import USAGE
+from rlm_runtime._tui.details.variables_page import VARIABLES
 
 PAGES: tuple[Page, ...] = (
     NOW,
@@ -21,4 +22,5 @@ PAGES: tuple[Page, ...] = (
     ANSWER,
     USAGE,
     ERROR,
+    VARIABLES,
 )
