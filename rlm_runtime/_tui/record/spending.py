@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 
 from rlm_runtime._types import Usage
 
@@ -31,6 +32,25 @@ class Spending:
                 cost + (usage.cost or 0.0),
             )
         )
+
+    @property
+    def times(self) -> int:
+        """How many times something was spent."""
+        return len(self._at)
+
+    def since(self, times: int) -> Iterator[tuple[int, int, float]]:
+        """Give what was spent after so many times: position, tokens and US dollars of each."""
+        _, tokens, cost = self._sums[times - 1] if times else (0, 0, 0.0)
+        for position, (_, all_tokens, whole_cost) in zip(
+            self._at[times:], self._sums[times:], strict=True
+        ):
+            yield position, all_tokens - tokens, whole_cost - cost
+            tokens, cost = all_tokens, whole_cost
+
+    @property
+    def unknown_at(self) -> int | None:
+        """The position from which on a part of the cost is not known."""
+        return self._unknown_at
 
     def calls(self, position: int) -> int:
         """Give the model calls that were answered, or failed, up to a position."""
