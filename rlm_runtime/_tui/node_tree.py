@@ -14,6 +14,7 @@ from rlm_runtime._tui.rows import Rows
 from rlm_runtime._tui.tree.columns import Columns, choose_columns
 from rlm_runtime._tui.tree.figures import figures_of, shares_of
 from rlm_runtime._tui.tree.line import Line, arrow_column, draw_line, draw_titles, most_guides
+from rlm_runtime._tui.tree.tally import Tallies
 from rlm_runtime._tui.view import View
 
 _HEADER = 1
@@ -79,6 +80,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         self._strips: dict[int, Strip] = {}
         """Of the rows that were drawn for this view."""
         self._styles: dict[str, Style] = {}
+        self._tallies = Tallies()
 
     @property
     def page(self) -> int:
@@ -167,7 +169,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _line(self, view: View, number: int, columns: Columns) -> Line:
         row = view.rows[number]
-        figures = figures_of(row, view)
+        figures = figures_of(row, view, self._tallies)
         most = most_guides(columns.name_width)
         is_selected = number == view.row
         return Line(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import overload
 
 from rlm_runtime._tui.record.entry import Entry
@@ -27,6 +27,8 @@ class Row:
     is_folded: bool = False
     """Whether there is more below it that is not shown."""
     has_below: bool = False
+    whole: Sequence[Entry] = field(default=(), compare=False, repr=False)
+    """The members of a group with those that begin after the moment."""
 
     def member(self, entry: Entry | None) -> Entry | None:
         """Find the member of a group that an entry is, or is below."""
@@ -115,7 +117,7 @@ class Rows(Sequence[Row]):
         if group is not None:
             last = bisect_right(group.members, self._begun - 1, key=lambda one: one.id)
             members = tuple(group.members[:last])
-            return Row(entry, level, members, group.key, not group.is_open, has_below=True)
+            return Row(entry, level, members, group.key, not group.is_open, True, group.members)
         has_below = bool(entry.children) and entry.children[0].id < self._begun
         return Row(
             entry, level, is_folded=has_below and entry.id in self._folded, has_below=has_below

@@ -22,6 +22,7 @@ from rlm_runtime._tui.tree.columns import choose_columns
 from rlm_runtime._tui.tree.figures import Figures, figures_of, shares_of
 from rlm_runtime._tui.tree.heat import heat_bar, heat_level
 from rlm_runtime._tui.tree.line import Line, arrow_column, draw_line, draw_titles, most_guides
+from rlm_runtime._tui.tree.tally import Tallies
 from rlm_runtime._tui.view import Heat, View
 from tests._tui.test_rows import ask, fan_out, node
 from tests._tui.viewing import record_of
@@ -81,7 +82,7 @@ def view_at(record: Record, position: int | None = None, heat: Heat = "off") -> 
 
 
 def told(view: View, number: int) -> Figures:
-    return figures_of(view.rows[number], view)
+    return figures_of(view.rows[number], view, Tallies())
 
 
 def drawn(view: View, number: int, width: int = 120) -> str:

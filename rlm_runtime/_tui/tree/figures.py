@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.rows import Row
-from rlm_runtime._tui.states import StateKind, look_of
+from rlm_runtime._tui.states import StateKind
+from rlm_runtime._tui.tree.tally import Tallies
 from rlm_runtime._tui.view import View
 
 _TELLING: tuple[StateKind, ...] = (
@@ -43,9 +43,11 @@ class Figures:
     """The seconds that it is on the critical path."""
 
 
-def figures_of(row: Row, view: View) -> Figures:
+def figures_of(row: Row, view: View, tallies: Tallies) -> Figures:
     """Work out what a row tells at the moment of a view."""
-    return _figures_of_group(row.group, view) if row.group else _figures_of_entry(row.entry, view)
+    if row.group:
+        return _figures_of_group(row, view, tallies)
+    return _figures_of_entry(row.entry, view)
 
 
 def shares_of(figures: Figures, view: View) -> tuple[float, float]:
@@ -82,23 +84,23 @@ def _figures_of_entry(entry: Entry, view: View) -> Figures:
     )
 
 
-def _figures_of_group(members: Sequence[Entry], view: View) -> Figures:
+def _figures_of_group(row: Row, view: View, tallies: Tallies) -> Figures:
     at = view.position
-    kinds = Counter(look_of(_state_of(one, view)).kind for one in members)
-    own_known = sum(one.own.known_cost(at) for one in members)
-    known = sum(one.below.known_cost(at) for one in members)
-    ends = [one.ended(at) for one in members]
-    last = max(at if end is None else end for end in ends)
-    telling = next(kind for kind in _TELLING if kinds[kind])
+    tally = tallies.of(row, view.record.last)
+    kinds = Counter(tally.counts(at))
+    if view.is_over:
+        kinds["crashed"] = kinds.pop("running", 0) + kinds.pop("queued", 0)
+    ended = tally.ended(at)
+    time = view.record.time
     return Figures(
-        state=telling,
+        state=next((kind for kind in _TELLING if kinds[kind]), "queued"),
         counts=tuple((kind, kinds[kind]) for kind in reversed(_TELLING) if kinds[kind]),
-        own_cost=None if any(one.own.cost(at) is None for one in members) else own_known,
-        own_known=own_known,
-        cost=None if any(one.below.cost(at) is None for one in members) else known,
-        known=known,
-        own_tokens=sum(one.own.tokens(at) for one in members),
-        tokens=sum(one.below.tokens(at) for one in members),
-        seconds=view.record.time(last) - view.record.time(members[0].began),
-        critical=sum(view.critical.get(one.id, 0.0) for one in members) if view.critical else 0.0,
+        own_cost=tally.own.cost(at),
+        own_known=tally.own.known_cost(at),
+        cost=tally.below.cost(at),
+        known=tally.below.known_cost(at),
+        own_tokens=tally.own.tokens(at),
+        tokens=tally.below.tokens(at),
+        seconds=time(at if ended is None else ended) - time(row.entry.began),
+        critical=sum(view.critical.get(one.id, 0.0) for one in row.group) if view.critical else 0.0,
     )
