@@ -26,12 +26,12 @@ def short_count(count: float) -> str:
 
 
 def short_money(dollars: float) -> str:
-    """Write US dollars in at most seven characters: `$0.0004`, `$0.012`, `$13.40`, `$12.3k`."""
+    """Write US dollars in at most seven characters: `$0.0004`, `$1.2345`, `$13.40`, `$12.3k`."""
     if not dollars > 0:
         return "$0"
     if dollars < 0.00005:
         return "<$.0001"
-    for most, digits in ((0.01, 4), (10, 3), (1000, 2), (10_000, 0)):
+    for most, digits in ((10, 4), (1000, 2), (10_000, 0)):
         text = f"{dollars:.{digits}f}"
         if float(text) < most:
             return f"${text}"

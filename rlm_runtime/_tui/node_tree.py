@@ -147,7 +147,9 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         if view is None:
             return Strip.blank(width, base)
         if y < _HEADER:
-            titles = draw_titles(self._columns(view), f"{len(view.rows):,} rows", self._style)
+            rows = len(view.rows)
+            name = f"{rows:,} row{'' if rows == 1 else 's'}"
+            titles = draw_titles(self._columns(view), name, self._style)
             return titles.apply_style(base).crop_extend(0, width, base)
         number = y - _HEADER + round(self.scroll_y)
         if number >= len(view.rows):

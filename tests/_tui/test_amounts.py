@@ -34,8 +34,8 @@ def test_counts_are_short(count: float, text: str) -> None:
         (math.nan, "$0"),
         (0.00001, "<$.0001"),
         (0.0004, "$0.0004"),
-        (0.012, "$0.012"),
-        (9.9996, "$10.00"),
+        (0.012, "$0.0120"),
+        (9.99996, "$10.00"),
         (13.4, "$13.40"),
         (999.999, "$1000"),
         (9_999.9, "$10.0k"),
@@ -78,7 +78,7 @@ def test_amounts_fit_their_columns() -> None:
 def test_a_cost_that_is_known_in_part_says_so() -> None:
     assert short_cost(None, 0.0) == "?"
     assert short_cost(None, 0.0123) == "$0.012+"
-    assert short_cost(0.0123, 0.0123) == "$0.012"
+    assert short_cost(0.0123, 0.0123) == "$0.0123"
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_a_group_tells_sums_and_what_its_members_are() -> None:
     assert figures.cost == pytest.approx(0.14)
     text = drawn(view, 1)
     assert "llm_query ×14" in text
-    assert all(part in text for part in ("2✓", "1✗", "1■", "10▶", "$0.140", "1.4k"))
+    assert all(part in text for part in ("2✓", "1✗", "1■", "10▶", "$0.1400", "1.4k"))
 
 
 def test_what_was_put_aside_is_told_apart() -> None:
@@ -194,6 +194,7 @@ def test_a_bar_is_as_long_as_the_share() -> None:
     assert heat_bar(0.0, 0.0, 4) == ("", "")
     assert heat_bar(1.0, 1.0, 4) == ("████", "")
     assert heat_bar(0.5, 1.0, 4) == ("██", "██")
+    assert heat_bar(0.3, 0.3, 4) == ("█▎", "")
     assert heat_bar(0.0, 0.001, 4) == ("", "▏")
     assert "".join(heat_bar(0.3, 0.53, 4)) == "██▏"
     assert [heat_level(share) for share in (0.05, 0.2, 0.5)] == [0, 1, 2]

@@ -19,7 +19,7 @@ def heat_bar(own: float, whole: float, width: int) -> tuple[str, str]:
         eighths = max(1, eighths)
     full, rest = divmod(eighths, 8)
     bar = "█" * full + (_EIGHTHS[rest] if rest else "")
-    own_cells = min(round(own * width), len(bar))
+    own_cells = len(bar) if own >= whole else min(round(own * width), len(bar))
     return bar[:own_cells], bar[own_cells:]
 
 
