@@ -277,16 +277,18 @@ class Lanes(Scrubber, can_focus=True):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Select the entry of the lane; where the time goes is known already."""
-        number = self._top + event.y - 1
+        y = event.get_content_offset_capture(self).y
+        number = self._top + y - 1
         view = self.shown
-        if view is None or event.button != 1 or event.y == 0 or self._is_bottom(event.y):
+        if view is None or event.button != 1 or y < 1 or self._is_bottom(y):
             return
         if number < len(view.rows):
             self.call_later(self.post_message, Selected(view.rows[number].entry))
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Tell what is under the mouse."""
-        self._point_at((event.x, event.y))
+        place = event.get_content_offset(self)
+        self._point_at(None if place is None else (place.x, place.y))
 
     def on_leave(self) -> None:
         """Tell of the load again."""

@@ -26,16 +26,17 @@ class Scrubber(Widget):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Go to the moment under the mouse, and on as it is dragged."""
-        found = self.scale_at(event.y)
-        if event.button == 1 and found is not None and event.x >= found[0]:
+        x, y = event.get_content_offset_capture(self)
+        found = self.scale_at(y)
+        if event.button == 1 and found is not None and x >= found[0]:
             self._is_seeking = True
             self.capture_mouse()
-            self._seek(event.x, event.y)
+            self._seek(x, y)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Drag the moment."""
         if self._is_seeking:
-            self._seek(event.x, event.y)
+            self._seek(*event.get_content_offset_capture(self))
 
     def on_mouse_up(self) -> None:
         """Stop dragging."""

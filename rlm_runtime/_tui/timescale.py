@@ -72,18 +72,18 @@ def round_step(least: float) -> float:
 
 def tell_time(seconds: float, step: float = 1.0) -> str:
     """Write a time of the run, as exactly as steps of so many seconds need it."""
-    if seconds < 60 and step < 1:
-        digits = min(6, max(0, math.ceil(-math.log10(step) - 1e-9)))
+    digits = 0 if step >= 1 else min(6, max(0, math.ceil(-math.log10(step) - 1e-9)))
+    seconds = round(seconds, digits)
+    if seconds < 60 and digits:
         return f"{seconds:.{digits}f}s"
-    minutes, rest = divmod(round(seconds, 3), 60)
+    minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
-    if step < 1 and not hours:
-        digits = min(3, max(0, math.ceil(-math.log10(step) - 1e-9)))
+    if digits and not hours:
         return f"{minutes}m{rest:0{3 + digits}.{digits}f}"
     if hours:
         return f"{hours}h{minutes:02d}" if step >= 60 else f"{hours}h{minutes:02d}:{int(rest):02d}"
     if minutes:
-        return f"{minutes}m{int(rest):02d}" if rest >= 1 or step < 60 else f"{minutes}m"
+        return f"{minutes}m{int(rest):02d}"
     return f"{int(rest)}s"
 
 

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.events import MouseScrollDown, MouseScrollUp
+from textual.pilot import Pilot
+
+from benchmarks._synthetic_run import synthetic_events
+from rlm_runtime._events import Event
+from rlm_runtime._tui.lanes import Lanes
+from rlm_runtime._tui.node_tree import NodeTree
+from tests._cli.events import node_started, requested
+from tests._tui.test_critical_path import TWO_CHILDREN, at
+from tests._tui.viewing import open_viewer, screen_text, settle, viewer_of, write
+
+pytestmark = pytest.mark.anyio
+
+GUTTER = 1
+"""The lanes have a border on their left."""
+
+
+def lanes_of(pilot: Pilot[None]) -> Lanes:
+    return pilot.app.query_one(Lanes)
+
+
+def lines(pilot: Pilot[None]) -> list[str]:
+    lanes = lanes_of(pilot)
+    return [lanes.render_line(y).text for y in range(lanes.size.height)]
+
+
+def x_of(pilot: Pilot[None], seconds: float) -> int:
+    return lanes_of(pilot).scale.column(seconds) + GUTTER
+
+
+async def turn_wheel(
+    pilot: Pilot[None], event: type[MouseScrollUp | MouseScrollDown], *, control: bool = False
+) -> None:
+    await pilot._post_mouse_events([event], "#lanes", (5, 3), control=control)
+    await settle(pilot)
+
+
+async def test_lanes_are_beside_the_rows_of_the_tree(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *synthetic_events(40)), size=(120, 24)) as pilot:
+        for keys in (["down"] * 14, ["up"] * 2):
+            await pilot.press(*keys)
+            await settle(pilot)
+            viewer, lanes = viewer_of(pilot), lanes_of(pilot)
+            row = viewer.view.row
+            tree = pilot.app.query_one(NodeTree)
+            y = 1 + row - round(tree.scroll_y)
+            selected = lanes.get_component_rich_style("lanes--selected").bgcolor
+            back = [lanes.render_line(line)._segments[-1].style for line in range(1, y + 2)]
+            marked = [n for n, style in enumerate(back, 1) if style and style.bgcolor == selected]
+            assert marked == [y]
+
+
+async def test_nothing_is_drawn_after_the_moment(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
+        await pilot.click("#lanes", offset=(x_of(pilot, 4.5), 1))
+        await settle(pilot)
+        assert viewer_of(pilot).view.seconds == 2
+        axis, lane, *others = lines(pilot)
+        cursor = lanes_of(pilot).scale.column(2)
+        assert axis[cursor] == "▼" and "10s" in axis
+        assert lane[cursor] == "│" and set(lane[:cursor]) == set(" ·")
+        assert not any(line[cursor + 1 :].strip() for line in (lane, *others))
+        await pilot.press("end")
+        await settle(pilot)
+        assert set(" ·█▓╌─│") <= set(lines(pilot)[1])
+
+
+async def test_a_click_chooses_the_moment_and_the_entry(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
+        viewer = viewer_of(pilot)
+        await pilot.click("#lanes", offset=(x_of(pilot, 7.5), 3))
+        await settle(pilot)
+        assert (viewer.view.seconds, viewer.view.entry) == (7, viewer.record.entries[2])
+        await pilot.click("#lanes", offset=(x_of(pilot, 5.5), 0))
+        await settle(pilot)
+        assert viewer.view.seconds == 5
+
+
+async def test_the_mouse_drags_the_moment(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
+        viewer = viewer_of(pilot)
+        await pilot.mouse_down("#lanes", offset=(x_of(pilot, 7.5), 1))
+        await pilot.hover("#lanes", offset=(x_of(pilot, 3), 1))
+        await settle(pilot)
+        assert viewer.view.seconds == 2
+        await pilot.hover("#tree", offset=(1, 1))
+        await settle(pilot)
+        assert viewer.view.seconds == 0
+        await pilot.mouse_up("#tree", offset=(1, 1))
+        await pilot.hover("#lanes", offset=(x_of(pilot, 7), 1))
+        await settle(pilot)
+        assert viewer.view.seconds == 0
+
+
+async def test_time_can_be_zoomed(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
+        lanes = lanes_of(pilot)
+        whole = lanes.scale.length
+        await pilot.press("plus", "plus")
+        assert lanes.scale.length == whole / 4
+        assert lanes.scale.end == pytest.approx(12)
+        await pilot.press("minus")
+        assert lanes.scale.length == whole / 2
+        await turn_wheel(pilot, MouseScrollUp, control=True)
+        assert lanes.scale.length == whole / 4
+        await turn_wheel(pilot, MouseScrollDown, control=True)
+        assert lanes.scale.length == whole / 2
+        await pilot.press("0")
+        assert (lanes.scale.start, lanes.scale.length) == (0, whole)
+        await pilot.press("minus")
+        assert lanes.scale.length == whole
+
+
+async def test_the_window_follows_the_moment(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
+        lanes = lanes_of(pilot)
+        await pilot.press("plus", "plus", "home")
+        await settle(pilot)
+        assert lanes.scale.start == 0
+        for _ in range(5):
+            await pilot.press("right")
+            await settle(pilot)
+            assert lanes.scale.start <= viewer_of(pilot).view.seconds <= lanes.scale.end
+
+
+async def test_what_is_under_the_mouse_is_told(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
+        await pilot.hover("#lanes", offset=(x_of(pilot, 3), 1))
+        assert "model call 0 · 3.00 s" in screen_text(pilot)
+        bottom = lanes_of(pilot).size.height - 1
+        await pilot.hover("#lanes", offset=(x_of(pilot, 3), bottom))
+        assert "1.0 model calls in flight" in screen_text(pilot)
+        await pilot.hover("#tree", offset=(1, 1))
+        assert "in flight" not in screen_text(pilot)
+        assert "▁" in lines(pilot)[-1]
+
+
+async def test_only_what_has_happened_is_told(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
+        await pilot.click("#lanes", offset=(x_of(pilot, 7.5), 1))
+        await settle(pilot)
+        await pilot.hover("#lanes", offset=(x_of(pilot, 6.5), 1))
+        assert "iteration 1 · 2.00 s so far" in lines(pilot)[-1]
+        await pilot.hover("#lanes", offset=(x_of(pilot, 8), 1))
+        assert not lines(pilot)[-1].strip("│ ▁")
+
+
+async def test_the_wheel_scrolls_tree_and_lanes(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *synthetic_events(60)), size=(120, 24)) as pilot:
+        before = lines(pilot)
+        await turn_wheel(pilot, MouseScrollDown)
+        assert pilot.app.query_one(NodeTree).scroll_y == 3
+        assert lines(pilot)[1:-4] == before[4:-1]
+        await turn_wheel(pilot, MouseScrollUp)
+        assert pilot.app.query_one(NodeTree).scroll_y == 0
+
+
+async def test_keys_select_rows_in_the_lanes_too(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
+        lanes_of(pilot).focus()
+        await pilot.press("down", "down", "down", "up")
+        await settle(pilot)
+        viewer = viewer_of(pilot)
+        assert viewer.view.entry is viewer.record.entries[1]
+
+
+async def test_the_critical_path_is_shown_and_hidden(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
+        viewer = viewer_of(pilot)
+        await pilot.press("x")
+        await settle(pilot)
+        assert viewer.view.critical == {0: 7, 2: 3}
+        assert "◆ critical path" in lines(pilot)[-1] and "model 3.00 s" in lines(pilot)[-1]
+        assert "━" in lines(pilot)[3] and "━" not in lines(pilot)[2]
+        await pilot.press("left", "left", "left", "left")
+        await settle(pilot)
+        assert viewer.view.critical == {0: 5, 2: 1}
+        await pilot.press("x")
+        await settle(pilot)
+        assert not viewer.view.critical and "━" not in "".join(lines(pilot))
+
+
+async def test_a_long_critical_path_is_found_in_parts(tmp_path: Path) -> None:
+    events: list[Event] = [at(0, node_started(0))]
+    events += [at(call / 10, requested(0, call)) for call in range(1500)]
+    async with open_viewer(await write(tmp_path, *events)) as pilot:
+        viewer = viewer_of(pilot)
+        await pilot.press("x")
+        while not viewer.view.critical:
+            await pilot.pause(0.01)
+        assert sum(viewer.view.critical.values()) == pytest.approx(149.9)
+
+
+@pytest.mark.parametrize("size", [(20, 6), (80, 24), (200, 60)])
+async def test_any_size_will_do(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with open_viewer(await write(tmp_path, *synthetic_events(3)), size=size) as pilot:
+        await pilot.resize_terminal(100, 30)
+        await settle(pilot)
+        lanes = lanes_of(pilot)
+        assert lanes.scale.width == lanes.size.width
+        assert {len(line) for line in lines(pilot)} == {lanes.size.width}
+
+
+async def test_an_empty_run_has_no_lanes(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path)) as pilot:
+        await pilot.press("plus", "0", "x")
+        await pilot.click("#lanes", offset=(9, 2))
+        await settle(pilot)
+        assert viewer_of(pilot).view.position == -1
