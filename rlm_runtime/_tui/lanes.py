@@ -7,7 +7,6 @@ from itertools import groupby
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding
 from textual.strip import Strip
 
 from rlm_runtime._tui.lane_cells import Lane, Look
@@ -63,10 +62,6 @@ class Lanes(Scrubber, can_focus=True):
         .lanes--critical { text-style: bold underline; }
     }
     """
-    BINDINGS = [
-        Binding("up", "move(-1)", "Up", id="lanes.up", show=False),
-        Binding("down", "move(1)", "Down", id="lanes.down", show=False),
-    ]
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -264,12 +259,6 @@ class Lanes(Scrubber, can_focus=True):
         if y > 0 and self._scale.seconds(x) <= view.seconds:
             return tell_load(activity, self._scale, x)
         return ""
-
-    def action_move(self, by: int) -> None:
-        """Select the next row, or the one before."""
-        if self.shown is not None and self.shown.rows:
-            number = min(max(0, self.shown.row + by), len(self.shown.rows) - 1)
-            self.post_message(Selected(self.shown.rows[number].entry))
 
     def scale_at(self, y: int) -> tuple[int, TimeScale] | None:
         """Give the scale, the same in all lines."""

@@ -110,7 +110,7 @@ async def test_time_can_be_zoomed(tmp_path: Path) -> None:
         assert lanes.scale.length == whole / 4
         await turn_wheel(pilot, MouseScrollDown, control=True)
         assert lanes.scale.length == whole / 2
-        await pilot.press("0")
+        await pilot.press("equals_sign")
         assert (lanes.scale.start, lanes.scale.length) == (0, whole)
         await pilot.press("minus")
         assert lanes.scale.length == whole
@@ -208,7 +208,7 @@ async def test_any_size_will_do(tmp_path: Path, size: tuple[int, int]) -> None:
 
 async def test_an_empty_run_has_no_lanes(tmp_path: Path) -> None:
     async with open_viewer(await write(tmp_path)) as pilot:
-        await pilot.press("plus", "0", "x")
+        await pilot.press("plus", "equals_sign", "x")
         await pilot.click("#lanes", offset=(9, 2))
         await settle(pilot)
         assert viewer_of(pilot).view.position == -1

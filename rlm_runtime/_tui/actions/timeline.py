@@ -22,9 +22,9 @@ class TimelineActions(ViewerBase):
     """Zooming in time, and the critical path."""
 
     BINDINGS = [
-        Binding("plus,equals_sign", "zoom_time(0.5)", "Less time", id="time.in", show=False),
+        Binding("plus", "zoom_time(0.5)", "Less time", id="time.in", show=False),
         Binding("minus", "zoom_time(2)", "More time", id="time.out", show=False),
-        Binding("0", "whole_time", "Whole run", id="time.whole", show=False),
+        Binding("equals_sign", "whole_time", "Whole run", id="time.whole", show=False),
         Binding("x", "toggle_critical", "Critical path", id="critical", show=False),
     ]
 
