@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -234,7 +234,7 @@ def _lives(record: Record, entry: Entry) -> list[tuple[Look, float, float]]:
 def _marks(record: Record, errors: Sequence[int], scale: TimeScale) -> list[Mark]:
     """Give the first error of each column."""
     marks: list[Mark] = []
-    number = bisect_right(errors, record.position_at(scale.start - 1e-9))
+    number = bisect_left(errors, scale.start, key=record.time)
     while number < len(errors):
         position = errors[number]
         seconds = record.time(position)
@@ -242,8 +242,9 @@ def _marks(record: Record, errors: Sequence[int], scale: TimeScale) -> list[Mark
             break
         column = scale.column(seconds)
         marks.append(Mark(column, position, glyph_of(record.events[position])))
-        behind = record.position_at(scale.seconds(column + 1))
-        number = max(number + 1, bisect_right(errors, behind))
+        number = bisect_left(
+            errors, column + 1, number + 1, key=lambda one: scale.column(record.time(one))
+        )
     return marks
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from rich.segment import Segment
 from rich.style import Style
@@ -116,12 +116,9 @@ class SeekBar(Scrubber):
 
 def find_marks(record: Record, marks: Marks, scale: TimeScale) -> list[str]:
     """Name for each column what is most worth to be seen in it; empty where there is nothing."""
-    edges = [record.position_at(scale.seconds(column)) + 1 for column in range(scale.width)]
-    edges.append(len(record.events))
-    if edges:
-        edges[0] = 0
+    edges = [bisect_left(record.seconds, column, key=scale.column) for column in range(scale.width)]
     names: list[str] = []
-    for first, end in zip(edges, edges[1:], strict=False):
+    for first, end in pairwise([*edges, len(record.events)]):
         for name, positions in (
             ("error", marks.errors),
             ("answer", marks.answers),
