@@ -67,9 +67,9 @@ def paint_entry(activity: Activity, entry: Entry, scale: TimeScale) -> Lane:
     amounts: dict[Look, list[float]] = {}
     for kind, spans in activity.spans(entry).items():
         amounts[kind] = halves.measure(spans)
-    waits = activity.waits(entry)
-    if waits is not None and "code" in amounts:
-        _subtract(amounts, halves.average(waits))
+    if "code" in amounts:
+        waits = activity.waits(entry)
+        _subtract(amounts, halves.average(waits) if waits else [0.0] * halves.count)
     for look, begin, end in lives:
         halves.fill(amounts.setdefault(look, [0.0] * halves.count), begin, end)
     lane = halves.lane(amounts)
