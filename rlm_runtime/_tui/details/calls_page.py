@@ -35,9 +35,9 @@ STYLES: dict[StateKind, Style] = {
 }
 _COLUMNS = (
     Column("#", 5, right=True),
-    Column("state", 12),
+    Column("state", 15),
     Column("time", 6, right=True),
-    Column("model", 12),
+    Column("model", 11),
     Column("prompt"),
     Column("answer"),
 )

@@ -48,18 +48,24 @@ class PageTabs(Static):
             self.refresh()
 
     def render(self) -> Text:
-        """Draw the line; short names where the whole ones do not fit."""
-        names = [page.name for page in self._pages]
-        if sum(len(name) + 4 for name in names) > self.size.width:
-            names = [page.short for page in self._pages]
+        """Draw the line, in as many characters as there is room for."""
         text = Text(no_wrap=True, overflow="ellipsis")
         self._ends = []
-        wide = sum(len(name) + 4 for name in names) <= self.size.width
-        for number, name in enumerate(names):
-            label = f"{(number + 1) % 10} {name}"
-            text.append(f" {label} " if wide else f"{label} ", self._style(number))
+        for number, label in enumerate(self._labels()):
+            text.append(label, self._style(number))
             self._ends.append(cell_len(text.plain))
         return text
+
+    def _labels(self) -> list[str]:
+        keys = [(number + 1) % 10 for number in range(len(self._pages))]
+        names = list(zip(keys, self._pages, strict=True))
+        ways = [
+            [f" {key} {page.name} " for key, page in names],
+            [f" {key} {page.short} " for key, page in names],
+            [f"{key}{page.short} " for key, page in names],
+        ]
+        width = self.size.width
+        return next((way for way in ways if cell_len("".join(way)) <= width), ways[-1])
 
     def on_click(self, event: Click) -> None:
         """Choose the page under the mouse."""
