@@ -102,7 +102,7 @@ async def test_the_page_stays_where_the_user_put_it(tmp_path: Path) -> None:
         assert PAGES[pane.page].name == "Usage"
 
 
-@pytest.mark.parametrize("width", [48, 63, 80, 120])
+@pytest.mark.parametrize("width", [56, 63, 80, 120])
 async def test_names_of_pages_fit_and_can_be_clicked(tmp_path: Path, width: int) -> None:
     async with open_viewer(await trace(tmp_path), size=(width, 24)) as pilot:
         pane, tabs = details_of(pilot), pilot.app.query_one(PageTabs)

@@ -19,6 +19,7 @@ from rlm_runtime._tui.details.layout import Layout
 from rlm_runtime._tui.details.lines import Line
 
 _MOST_SELECTED = 5_000
+_MARGIN = 1
 
 
 class TextView(ScrollView, can_focus=True, inherit_bindings=False):
@@ -154,7 +155,8 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
             self._widest = cell_len(line.text)
             self.call_after_refresh(self._measure)
         left = round(self.scroll_x)
-        return strip.crop_extend(left, left + width, base).apply_offsets(left, number)
+        shown = strip.crop_extend(left, left + width - _MARGIN, base).apply_offsets(left, number)
+        return Strip([Segment(" " * _MARGIN, base), *shown], width)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Give the text that is selected with the mouse."""
@@ -184,7 +186,7 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def _width(self) -> int:
         # Without the scrollbar, also where there is none: else it would change what it is for
-        return max(1, self.size.width - self.styles.scrollbar_size_vertical)
+        return max(1, self.size.width - self.styles.scrollbar_size_vertical - _MARGIN)
 
     @property
     def _rows(self) -> int:
@@ -198,7 +200,7 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _measure(self) -> None:
         width = self._width if self.wraps else max(self._width, self._widest)
-        self.virtual_size = Size(width, self._layout_of.height)
+        self.virtual_size = Size(_MARGIN + width, self._layout_of.height)
 
     def _segments(self, line: Line, number: int) -> list[Segment]:
         """Cut a line where its look changes; what comes later in the list lies above."""
