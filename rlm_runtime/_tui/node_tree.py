@@ -177,6 +177,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         return Line(
             row=row,
             figures=figures,
+            position=view.position,
             guides=view.rows.guides(number, most) if isinstance(view.rows, Rows) else (),
             shares=(0.0, 0.0) if view.heat == "off" else shares_of(figures, view),
             heat=view.heat,

@@ -87,7 +87,8 @@ class Moment:
         """Say which entry it is."""
         one = entry or self.entry
         if one.kind == "node":
-            return "node" if one.number is None else f"node {one.number}"
+            number = one.number_at(self.position)
+            return "node" if number is None else f"node {number}"
         return "completion" if one.sub_call is None else f"completion {one.sub_call}"
 
     def events_of_iteration(self) -> Iterator[tuple[int, Event]]:

@@ -75,7 +75,7 @@ class Matcher:
             case "depth":
                 return lambda entry, _: compare(entry.depth, value)
             case "node":
-                return lambda entry, _: entry.number is not None and compare(entry.number, value)
+                return lambda entry, at: _is_number(entry.number_at(at), compare, value)
             case "cost":
                 return lambda entry, at: compare(entry.below.known_cost(at), value)
             case "own_cost":
@@ -161,6 +161,10 @@ class _Text:
             known = self._text in (asked if self._is_exact else asked.lower())
             self._known[entry.id] = known
         return known
+
+
+def _is_number(number: int | None, compare: Callable[[float, float], bool], value: float) -> bool:
+    return number is not None and compare(number, value)
 
 
 def asked_of(record: Record, entry: Entry) -> str:

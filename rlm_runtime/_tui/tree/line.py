@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ class Line:
     chosen: Entry | None = None
     """The member of a group that is selected."""
     is_selected: bool = False
+    position: int = sys.maxsize
+    """The moment: a node has its number from where it begins."""
 
 
 def most_guides(name_width: int) -> int:
@@ -79,7 +82,7 @@ def _name(line: Line, width: int, styles: Styles) -> list[Segment]:
         Segment(_guides(line), styles("guides")),
         Segment(arrow, styles("arrow" if row.has_below else "guides")),
         Segment(f"{look.glyph} ", styles(look.kind)),
-        Segment(_title(row), styles("title")),
+        Segment(_title(line), styles("title")),
     ]
     if row.group:
         return segments + _members(line, styles)
@@ -88,14 +91,14 @@ def _name(line: Line, width: int, styles: Styles) -> list[Segment]:
     return [*segments, Segment(f"  {row.entry.query}", styles("query"))]
 
 
-def _title(row: Row) -> str:
-    entry = row.entry
+def _title(line: Line) -> str:
+    row, entry = line.row, line.row.entry
     if row.group:
         return f"{'llm_query' if entry.kind == 'completion' else 'node'} ×{len(row.group)}"
     if entry.kind == "completion":
         return "llm_query"
-    number = "–" if entry.number is None else str(entry.number)
-    return f"{number} {'node' if entry.parent else 'root'}"
+    number = entry.number_at(line.position)
+    return f"{'–' if number is None else number} {'node' if entry.parent else 'root'}"
 
 
 def _members(line: Line, styles: Styles) -> list[Segment]:
@@ -103,7 +106,8 @@ def _members(line: Line, styles: Styles) -> list[Segment]:
     for kind, count in line.figures.counts:
         segments.append(Segment(f" {count}{look_of(kind).glyph}", styles(kind)))
     if line.chosen is not None and line.row.is_folded:
-        number = "" if line.chosen.number is None else f"{line.chosen.number} "
+        known = line.chosen.number_at(line.position)
+        number = "" if known is None else f"{known} "
         segments.append(Segment(f"  → {number}{line.chosen.query}", styles("query")))
     return segments
 
