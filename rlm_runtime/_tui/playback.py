@@ -68,9 +68,8 @@ class Playback:
 
     def _go_to(self, now: float) -> None:
         record = self._record
-        self._now = max(self._now, min(now, record.time(record.last)))
-        reached = bisect_right(record.seconds, self._now) - 1
-        self.position = max(self.position, reached)
+        self._now = min(now, record.time(record.last))
+        self.position = record.position_at(self._now)
 
 
 def next_speed(speed: float, by: int) -> float:

@@ -116,7 +116,8 @@ def _tell_sessions(record: Record, at: int) -> Iterator[Part]:
     if parent:
         yield Part(f"forked from {one_line(parent, 60)}", 35)
     if resumed > 0:
-        yield Part("resumed" if resumed == 1 else f"resumed {resumed}×", 40)
+        often = "many times" if resumed >= _MOST_SESSIONS else f"{resumed}×"
+        yield Part("resumed" if resumed == 1 else f"resumed {often}", 40)
 
 
 def _is_direct(record: Record, at: int) -> bool:

@@ -142,10 +142,21 @@ def test_resumed_and_forked_runs_say_so() -> None:
     assert "forked" not in _tell(*start, _forked(), _resumed(), position=1)
 
 
+def test_a_run_with_any_number_of_sessions_is_told_in_the_same_time() -> None:
+    events = [run_started(), _forked("lost"), *[_resumed(str(n)) for n in range(1000)]]
+    assert _tell(*events).endswith("999 | resumed many times")
+    assert "lost" not in _tell(*events)
+
+
 def test_a_direct_run_says_so() -> None:
     events = [run_started(), ModeChosen(mode="direct", reason="short")]
     assert "direct" in _tell(*events)
     assert "direct" not in _tell(*events, position=0)
+
+
+def test_a_mode_that_comes_late_is_not_looked_for() -> None:
+    events = [run_started(), *[node_started(n) for n in range(40)]]
+    assert "direct" not in _tell(*events, ModeChosen(mode="direct", reason="short"))
 
 
 def test_nodes_that_go_on_run_again() -> None:
@@ -200,7 +211,7 @@ def test_any_run_has_a_line(events: tuple[Event, ...], part: float) -> None:
 @given(st.lists(EVENTS, max_size=30))
 def test_any_events_have_a_line(events: list[Event]) -> None:
     hostile = RunStarted(run=ALL, version="", query="", model=ALL, sub_model="", limits={})
-    line = _tell(hostile, *events, _forked(ALL))
+    line = _tell(hostile, *events, replace(_forked(ALL), run=ALL))
     assert "\n" not in line and not OBEYED.search(line)
 
 

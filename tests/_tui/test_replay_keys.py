@@ -172,6 +172,14 @@ async def test_a_faster_run_gets_farther(tmp_path: Path) -> None:
         await _wait_until(pilot, _is(viewer, 1))
 
 
+async def test_a_viewer_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with _open(tmp_path, *_moments(0, 3000, 9000)) as (pilot, viewer):
+        await pilot.press("space")
+        viewer._ticked_at -= 3600
+        viewer._tick()
+        assert viewer.position == 0
+
+
 async def test_playing_a_growing_run_catches_up_and_follows(tmp_path: Path) -> None:
     async with open_trace_writer(tmp_path, "run") as writer:
         for event in _moments(0, 0.05, 0.1):
