@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -177,6 +177,7 @@ def test_nodes_that_go_on_run_again() -> None:
     assert [counts.at(at) for at in range(-1, 5)] == [(0, 0), *told]
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(Part, st.text(max_size=8), st.integers(0, 9)), max_size=9))
 def test_what_is_left_out_matters_least(parts: list[Part]) -> None:
     before = list(parts)
@@ -203,11 +204,13 @@ def test_a_narrow_line_keeps_what_became_of_the_run() -> None:
     assert {"36.6 s", "20260102-030405-0123abcd"} <= {part.text for part in fit(parts, 80)}
 
 
+@settings(deadline=None)
 @given(runs(), st.floats(0, 1))
 def test_any_run_has_a_line(events: tuple[Event, ...], part: float) -> None:
     assert not OBEYED.search(_tell(*events, position=int(part * len(events)) - 1))
 
 
+@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=30))
 def test_any_events_have_a_line(events: list[Event]) -> None:
     hostile = RunStarted(run=ALL, version="", query="", model=ALL, sub_model="", limits={})

@@ -14,6 +14,7 @@ from tests._tui.made_up import runs
 from tests._tui.viewing import record_of
 
 
+@settings(deadline=None)
 @given(runs(), st.floats(0, 1))
 def test_no_moment_knows_what_came_after_it(events: tuple[Event, ...], part: float) -> None:
     position = int(part * len(events)) - 1
@@ -22,8 +23,8 @@ def test_no_moment_knows_what_came_after_it(events: tuple[Event, ...], part: flo
     )
 
 
+@settings(max_examples=200, deadline=None)
 @given(st.lists(EVENTS, max_size=40), st.floats(0, 1))
-@settings(max_examples=200)
 def test_nor_does_it_in_a_trace_of_any_events(events: list[Event], part: float) -> None:
     position = int(part * len(events)) - 1
     assert _tell(record_of(*events), position) == _tell(

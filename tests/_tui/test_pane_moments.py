@@ -5,7 +5,7 @@ Left out are the time axis and the marks on it, which are those of the whole run
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.style import Style
 
@@ -41,12 +41,14 @@ _FILTERS = (
 )
 
 
+@settings(deadline=None)
 @given(runs(), st.floats(0, 1))
 def test_no_row_of_the_tree_knows_what_comes(events: tuple[Event, ...], part: float) -> None:
     whole, until = _both(events, part)
     assert _tree(whole) == _tree(until)
 
 
+@settings(deadline=None)
 @given(runs(), st.floats(0, 1), st.integers(0, 99))
 def test_no_page_of_the_details_knows_what_comes(
     events: tuple[Event, ...], part: float, choice: int
@@ -57,6 +59,7 @@ def test_no_page_of_the_details_knows_what_comes(
         assert _pages(whole, number) == _pages(until, number)
 
 
+@settings(deadline=None)
 @given(runs(), st.floats(0, 1))
 def test_the_line_at_the_top_does_not_know_what_comes(
     events: tuple[Event, ...], part: float
@@ -68,6 +71,7 @@ def test_the_line_at_the_top_does_not_know_what_comes(
     assert lines[0] == lines[1]
 
 
+@settings(deadline=None)
 @given(runs(), st.floats(0, 1))
 def test_no_filter_knows_what_comes(events: tuple[Event, ...], part: float) -> None:
     whole, until = _both(events, part)

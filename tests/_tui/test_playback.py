@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlm_runtime._events import Event, SandboxLost
@@ -23,6 +23,7 @@ def _at(*times: float) -> Record:
     return record_of(*(SandboxLost(node=0, reason="", mono=time) for time in times))
 
 
+@settings(deadline=None)
 @given(runs(), _TICKS, st.booleans(), st.data())
 def test_playing_never_goes_back_or_out_of_the_run(
     events: tuple[Event, ...], ticks: list[float], skip: bool, data: st.DataObject
@@ -37,6 +38,7 @@ def test_playing_never_goes_back_or_out_of_the_run(
         before = now
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=30), st.booleans())
 def test_playing_comes_to_the_end_in_the_time_of_the_run(gaps: list[float], skip: bool) -> None:
     times = [sum(gaps[: n + 1]) for n in range(len(gaps))]
@@ -54,6 +56,7 @@ def test_playing_comes_to_the_end_in_the_time_of_the_run(gaps: list[float], skip
     assert length - 0.001 <= played <= length + 0.26
 
 
+@settings(deadline=None)
 @given(runs(), _TICKS, st.booleans())
 def test_a_higher_speed_is_never_slower(
     events: tuple[Event, ...], ticks: list[float], skip: bool
@@ -68,6 +71,7 @@ def test_a_higher_speed_is_never_slower(
     assert reached == sorted(reached)
 
 
+@settings(deadline=None)
 @given(runs(), _TICKS)
 def test_skipping_idle_time_is_never_slower(events: tuple[Event, ...], ticks: list[float]) -> None:
     record = record_of(*events)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlm_runtime._events import Event, NodeStarted, RunEnded
@@ -41,6 +41,7 @@ def _steppers(record: Record) -> list[Stepper]:
     return ways
 
 
+@settings(deadline=None)
 @given(runs(), st.data())
 def test_the_next_of_the_previous_is_where_one_was(
     events: tuple[Event, ...], data: st.DataObject
@@ -58,6 +59,7 @@ def test_the_next_of_the_previous_is_where_one_was(
         assert after is None or (after > here and way(after, -1) == here)
 
 
+@settings(deadline=None)
 @given(runs(), st.data())
 def test_stepping_on_comes_to_an_end_and_back(
     events: tuple[Event, ...], data: st.DataObject
@@ -75,6 +77,7 @@ def test_stepping_on_comes_to_an_end_and_back(
     assert visited == sorted(set(visited)) == back[::-1]
 
 
+@settings(deadline=None)
 @given(runs(), st.integers(1, 60))
 def test_a_subtree_of_a_growing_record_is_that_of_the_whole_one(
     events: tuple[Event, ...], size: int
@@ -186,11 +189,13 @@ def test_what_is_no_moment_is_none(text: str) -> None:
     assert read_moment(record_of(*honest(1, 0)), text) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200))
 def test_forged_runs_are_really_forged(seed: int) -> None:
     assert forged(3, seed) != honest(3, seed % 3)
 
 
+@settings(deadline=None)
 @given(runs(), st.text("0123456789.:%#hms ", max_size=12))
 def test_any_text_is_a_moment_of_the_run_or_none(events: tuple[Event, ...], text: str) -> None:
     record = record_of(*events)
