@@ -94,6 +94,10 @@ async def test_any_move_frees_the_moment(tmp_path: Path) -> None:
             await add(writer, *SMALL_RUN[4:6])
             await wait(pilot, lambda: viewer.record.last == 5)
             assert viewer.view.position == 2
+            await pilot.press("end")
+            await add(writer, *SMALL_RUN[6:8])
+            await wait(pilot, lambda: viewer.record.last == 7)
+            assert (viewer.following, viewer.view.position) == (True, 7)
 
 
 async def test_the_end_of_a_run_is_told(tmp_path: Path) -> None:

@@ -88,9 +88,11 @@ class ReplayActions(PlayActions):
             self.go_to(self.reach()[0])
 
     def action_seek_end(self) -> None:
-        """Go to the last event."""
+        """Go to the last event; where the run goes on, stay at its newest one."""
         if self.record.last >= 0:
             self.go_to(self.reach()[1])
+        if self.state == "growing" and self.zoom is None:
+            self.follow(True)
 
     async def action_go_to(self) -> None:
         """Ask for a moment to go to."""
