@@ -16,6 +16,7 @@ from rlm_runtime._tui.actions.timeline import TimelineActions
 from rlm_runtime._tui.actions.tree import TreeActions
 from rlm_runtime._tui.base import Pane
 from rlm_runtime._tui.details.pane import Details
+from rlm_runtime._tui.finding.lines import FindLines
 from rlm_runtime._tui.header import Header
 from rlm_runtime._tui.lanes import Lanes
 from rlm_runtime._tui.messages import Selected, Sought
@@ -58,6 +59,7 @@ class Viewer(
                 yield Lanes(id="lanes")
             yield Details(id="details")
         yield Notice(self.how_to_resume, id="notice")
+        yield FindLines(id="find")
         yield SeekBar(id="seek")
         yield Footer(show_command_palette=False)
 
@@ -69,6 +71,7 @@ class Viewer(
             self.query_one(Lanes),
             self.query_one(Details),
             self.query_one(Notice),
+            self.query_one(FindLines),
             self.query_one(SeekBar),
         ]
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rlm_runtime._tui.finding.state import Finding
 from rlm_runtime._tui.record.critical_path import CriticalPath
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.record.record import Record
@@ -48,6 +49,8 @@ class View:
     """What is looked for, to be marked in texts."""
     found: Collection[int] = ()
     """The positions where it is found."""
+    finding: Finding = field(default_factory=Finding)
+    """What else search and filter have found."""
 
     @property
     def seconds(self) -> float:
@@ -60,6 +63,10 @@ class View:
         if state in ("queued", "running") and self.is_over:
             return "crashed"
         return state
+
+    def is_found(self, entry: Entry) -> bool:
+        """Tell whether what is looked for is in an entry, as far as it has come at the moment."""
+        return self.finding.entries.get(entry.id, self.position + 1) <= self.position
 
     @property
     def is_over(self) -> bool:
