@@ -24,11 +24,11 @@ class FindActions(SearchActions, FilterActions):
 
     def action_open_search(self) -> None:
         """Let the user type what to look for."""
-        self._open("search")
+        self._open_line("search")
 
     def action_open_filter(self) -> None:
         """Let the user type which entries to show."""
-        self._open("filter")
+        self._open_line("filter")
 
     def action_clear(self) -> None:
         """Clear the search; where there is none the filter; where there is none the zoom."""
@@ -69,7 +69,7 @@ class FindActions(SearchActions, FilterActions):
             finding=replace(finding, let_through=self.let_through, filter_error=self.filter_error),
         )
 
-    def _open(self, name: LineName) -> None:
+    def _open_line(self, name: LineName) -> None:
         if not isinstance(self.focused, Line):
             self._focused_before = self.focused
         self.query_one(FindLines).open(name)
