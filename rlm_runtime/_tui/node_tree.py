@@ -20,7 +20,7 @@ from rlm_runtime._tui.view import View
 _HEADER = 1
 """The lines above the rows; the lanes beside them have as many."""
 _PARTS = (
-    "titles edge guides arrow title query model number aside critical cursor cursor-blurred "
+    "titles edge guides arrow found title query model number aside critical cursor cursor-blurred "
     "answered running queued limit error interrupted crashed heat-0 heat-1 heat-2 heat-below"
 ).split()
 
@@ -57,6 +57,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         .node-tree--model { color: $foreground 75%; }
         .node-tree--number { color: $foreground; }
         .node-tree--aside { color: $foreground 45%; text-style: strike; }
+        .node-tree--found { color: $warning; text-style: bold; }
         .node-tree--critical { color: $accent; text-style: bold; }
         .node-tree--cursor { background: $primary 40%; }
         .node-tree--cursor-blurred { background: $foreground 12%; }
@@ -183,6 +184,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
             heat=view.heat,
             chosen=row.member(view.entry) if is_selected and row.group else None,
             is_selected=is_selected,
+            is_found=view.finds_in(row),
         )
 
     def _columns(self, view: View) -> Columns:

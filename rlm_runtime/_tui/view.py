@@ -64,9 +64,13 @@ class View:
             return "crashed"
         return state
 
-    def is_found(self, entry: Entry) -> bool:
-        """Tell whether what is looked for is in an entry, as far as it has come at the moment."""
-        return self.finding.entries.get(entry.id, self.position + 1) <= self.position
+    def finds_in(self, row: Row) -> bool:
+        """Tell whether what is looked for is in a row, as far as it has come at the moment."""
+        first = self.finding.entries
+        return any(
+            first.get(entry.id, self.position + 1) <= self.position
+            for entry in row.group or (row.entry,)
+        )
 
     @property
     def is_over(self) -> bool:

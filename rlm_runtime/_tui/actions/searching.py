@@ -6,13 +6,33 @@ import time
 
 from textual.binding import Binding
 
+from rlm_runtime._events import (
+    AnswerGiven,
+    CodeExecuted,
+    CodeStarted,
+    Event,
+    ModelReplied,
+    ModelRequested,
+    NodeEnded,
+    SubCallEnded,
+)
 from rlm_runtime._tui.actions.going import GoActions
+from rlm_runtime._tui.details.moment_page import NOW
+from rlm_runtime._tui.details.pages import PAGES
+from rlm_runtime._tui.details.pane import Details
 from rlm_runtime._tui.finding.needle import make_needle
-from rlm_runtime._tui.finding.search import Search, look_through
+from rlm_runtime._tui.finding.search import Hit, Search, look_through
 from rlm_runtime._tui.finding.state import Finding, Unreadable
 from rlm_runtime._tui.source import Batch
 
 _SECONDS_PER_SHOW = 0.1
+_PAGES: dict[type[Event], str] = {
+    CodeStarted: "Code",
+    CodeExecuted: "Output",
+    ModelRequested: "Messages",
+    ModelReplied: "Messages",
+    AnswerGiven: "Answer",
+}
 
 
 class SearchActions(GoActions):
@@ -103,3 +123,23 @@ class SearchActions(GoActions):
         owner = self.record.owners[position]
         if owner is not None:
             self.select_in_sight(owner)
+        # After the panes have been told of the moment
+        self.call_later(self._show_match, position)
+
+    def _show_match(self, position: int) -> None:
+        """Turn to the page that the match is on; the one that tells of the moment has them all."""
+        hit = None if self._search is None else self._search.hit(position)
+        if hit is None or position != self.position:
+            return
+        details = self.query_one(Details)
+        for name in (page_of(hit, self.record.events[position]), NOW.name):
+            details.turn_to([page.name for page in PAGES].index(name))
+            if details.go_to_match():
+                return
+
+
+def page_of(hit: Hit, event: Event) -> str:
+    """Name the page of the details that a match is on."""
+    if isinstance(event, NodeEnded | SubCallEnded):
+        return "Error" if hit.name == "error" else "Answer"
+    return _PAGES.get(type(event), NOW.name)

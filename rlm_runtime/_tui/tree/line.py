@@ -41,6 +41,8 @@ class Line:
     is_selected: bool = False
     position: int = sys.maxsize
     """The moment: a node has its number from where it begins."""
+    is_found: bool = False
+    """Whether what is looked for is in it."""
 
 
 def most_guides(name_width: int) -> int:
@@ -84,6 +86,8 @@ def _name(line: Line, width: int, styles: Styles) -> list[Segment]:
         Segment(f"{look.glyph} ", styles(look.kind)),
         Segment(_title(line), styles("title")),
     ]
+    if line.is_found:
+        segments.append(Segment("•", styles("found")))
     if row.group:
         return segments + _members(line, styles)
     if look.kind != "answered" and width >= _LEAST_FOR_WORDS:
