@@ -13,8 +13,10 @@ from textual.binding import Binding
 from rlm_runtime._errors import TraceError
 from rlm_runtime._printable import printable, reason
 from rlm_runtime._tui.base import ViewerBase
+from rlm_runtime._tui.details.context_reading import read_context_map
 from rlm_runtime._tui.details.document import NOTHING, Document
 from rlm_runtime._tui.details.editor import edit, editor_of
+from rlm_runtime._tui.details.moment import MAP_OF
 from rlm_runtime._tui.details.pane import Details
 from rlm_runtime._tui.details.values import write_value
 
@@ -78,6 +80,10 @@ class DetailsActions(ViewerBase):
                 if isinstance(one, int):
                     event = await self.source.event(self.record.places[one])
                     details.take_event(one, event)
+                elif one.startswith(MAP_OF):
+                    entry = self.record.entries[int(one.removeprefix(MAP_OF))]
+                    found = await read_context_map(self.source, self.record, entry)
+                    details.take_map(entry.id, found)
                 else:
                     value = await self.source.value(one)
                     written = await anyio.to_thread.run_sync(write_value, value)

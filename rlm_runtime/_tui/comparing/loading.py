@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import aclosing
-from threading import Event as Flag
 
-import anyio
 import anyio.to_thread
 
 from rlm_runtime._errors import TraceError
+from rlm_runtime._tui.beside import run_beside
 from rlm_runtime._tui.comparing.align import Alignment, Pair, StepPair, align, count, find_first
 from rlm_runtime._tui.comparing.told import is_same
 from rlm_runtime._tui.record.record import Record
@@ -18,10 +17,6 @@ from rlm_runtime._tui.source import Source
 _MOST_LOOKED_UP = 500
 
 Tell = Callable[[str], None]
-
-
-class GivenUpError(Exception):
-    """Nobody waits for the work any more."""
 
 
 async def read_all(source: Source, tell: Tell) -> tuple[Record, str]:
@@ -39,19 +34,15 @@ async def read_all(source: Source, tell: Tell) -> tuple[Record, str]:
 
 async def align_beside(a: Record, b: Record, tell: Tell) -> Alignment:
     """Align two runs in a thread; it ends when nobody waits for it any more."""
-    given_up = Flag()
 
-    def report(done: int, total: int) -> None:
-        if given_up.is_set():
-            raise GivenUpError
-        tell(f"comparing: {done:,} of {total:,} nodes and completions")
+    def work(check: Callable[[], None]) -> Alignment:
+        def report(done: int, total: int) -> None:
+            check()
+            tell(f"comparing: {done:,} of {total:,} nodes and completions")
 
-    try:
-        return await anyio.to_thread.run_sync(
-            lambda: align(a, b, report=report), abandon_on_cancel=True
-        )
-    finally:
-        given_up.set()
+        return align(a, b, report=report)
+
+    return await run_beside(work)
 
 
 async def look_closer(

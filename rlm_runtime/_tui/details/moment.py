@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rlm_runtime._events import Event
+from rlm_runtime._tui.record.context_map import ContextMap
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.view import View
 
@@ -14,6 +15,10 @@ _MOST_EVENTS = 5_000
 """So many of the latest events of an iteration are told of; a forged one may have any number."""
 _MOST_KEPT = 48
 _MOST_WANTED = 24
+_MOST_MAPS = 8
+
+MAP_OF = "map of "
+"""What is wanted is the map of an entry's context, whose id follows; no value has such a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class Loaded:
     def __init__(self) -> None:
         self.events: dict[int, Event] = {}
         self.values: dict[str, Value] = {}
+        self.maps: dict[int, ContextMap] = {}
+        """What became of the contexts of entries, by their ids."""
         self.failed: dict[int | str, str] = {}
         """What cannot be read, and why."""
 
@@ -44,6 +51,12 @@ class Loaded:
         self.values[ref] = value
         if len(self.values) > 4:
             del self.values[next(iter(self.values))]
+
+    def add_map(self, entry: int, found: ContextMap) -> None:
+        """Keep the map of an entry's context."""
+        self.maps[entry] = found
+        if len(self.maps) > _MOST_MAPS:
+            del self.maps[next(iter(self.maps))]
 
 
 @dataclass(slots=True)
@@ -115,6 +128,14 @@ class Moment:
         if ref and ref not in self.loaded.values:
             self._want(ref)
         return self.loaded.values.get(ref)
+
+    def context_map(self) -> ContextMap | None:
+        """Give the map of the entry's context; None until it is made."""
+        found = self.loaded.maps.get(self.entry.id)
+        children = bisect_right(self.entry.children, self.position, key=lambda one: one.began)
+        if found is None or found.events < self.count + children:
+            self._want(f"{MAP_OF}{self.entry.id}")
+        return found
 
     def _want(self, one: int | str) -> None:
         if one in self.loaded.failed:

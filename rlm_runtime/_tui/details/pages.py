@@ -5,6 +5,7 @@ from __future__ import annotations
 from rlm_runtime._tui.details.answer_page import ANSWER
 from rlm_runtime._tui.details.calls_page import CALLS
 from rlm_runtime._tui.details.code_page import CODE
+from rlm_runtime._tui.details.context_page import CONTEXT
 from rlm_runtime._tui.details.error_page import ERROR
 from rlm_runtime._tui.details.messages_page import MESSAGES
 from rlm_runtime._tui.details.moment_page import NOW
@@ -23,4 +24,5 @@ PAGES: tuple[Page, ...] = (
     USAGE,
     ERROR,
     VARIABLES,
+    CONTEXT,
 )

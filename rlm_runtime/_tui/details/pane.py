@@ -13,6 +13,7 @@ from rlm_runtime._tui.details.page import Page
 from rlm_runtime._tui.details.pages import PAGES
 from rlm_runtime._tui.details.tabs import PageTabs
 from rlm_runtime._tui.details.text_view import TextView
+from rlm_runtime._tui.record.context_map import ContextMap
 from rlm_runtime._tui.view import View
 
 _DEFAULT = {"node": "Code", "completion": "Answer"}
@@ -118,6 +119,11 @@ class Details(Vertical):
     def take_value(self, ref: str, value: Value) -> None:
         """Take in a value that was missed."""
         self._loaded.add_value(ref, value)
+        self._show_again()
+
+    def take_map(self, entry: int, found: ContextMap) -> None:
+        """Take in a map that was missed."""
+        self._loaded.add_map(entry, found)
         self._show_again()
 
     def take_failure(self, wanted: int | str, why: str) -> None:
