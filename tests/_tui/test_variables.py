@@ -169,6 +169,18 @@ def test_only_so_much_code_is_read() -> None:
     assert [(one.name, one.iteration) for one in found_in(record).kept] == [("first", 0), ("x", 5)]
 
 
+def test_what_the_last_code_assigns_is_told_though_the_node_ended_in_it() -> None:
+    started, ran = block(2, "b = 2\nFINAL(b)")
+    assert isinstance(ran, CodeExecuted)
+    last = replace(ran, completed=False)
+    record = made(asked(0, 1), *block(1, "a = 1", "a=1"), asked(1, 2), started, last)
+    found = found_in(record)
+    assert (found.changed, found.ended) == ([], ("b",))
+    assert [(one.name, one.value) for one in found.kept] == [("a", "1")]
+    page = VARIABLES.make(moment(record))
+    assert any(isinstance(one, Words) and "assigns b" in one.text for one in page.blocks)
+
+
 def moment(record: Record) -> Moment:
     view = View(record=record, position=record.last, entry=record.roots[0])
     return Moment(view, record.roots[0])

@@ -45,6 +45,8 @@ class Variables:
     has_values: bool = False
     running: tuple[str, ...] = ()
     """What the code that runs at the moment assigns, as far as it has come to it."""
+    ended: tuple[str, ...] = ()
+    """What the code assigns that the node ended in: nothing is on record of what it left."""
     is_unread: bool = False
     """Whether some code is too long, or is no Python, to tell what it assigns."""
 
@@ -76,9 +78,11 @@ def find_variables(record: Record, entry: Entry, position: int) -> Variables:
             one.iteration = iteration
             found.changed.append(one)
     _find_assignments(found.kept, earlier)
-    if now and now[-1].ran is None:
-        names = assigned_names(now[-1].code) or {}
-        found.running = tuple(name for name, by in names.items() if not by.is_deleted)
+    last = now[-1] if now else None
+    if last is not None and not _is_told(last):
+        names = assigned_names(last.code) or {}
+        assigns = tuple(name for name, by in names.items() if not by.is_deleted)
+        found.running, found.ended = (assigns, ()) if last.ran is None else ((), assigns)
     return found
 
 
@@ -134,10 +138,15 @@ def _assigned(blocks: list[_Block], found: Variables) -> dict[str, Assigned]:
 def _values(blocks: list[_Block]) -> dict[str, str]:
     """Give the names that are there after the last block that ran, and what they hold."""
     for block in reversed(blocks):
-        if block.ran is not None and (block.ran.variables or block.ran.completed):
+        if block.ran is not None and _is_told(block):
             names = block.ran.variables
             return dict(zip_longest(names, block.ran.values[: len(names)], fillvalue=""))
     return {}
+
+
+def _is_told(block: _Block) -> bool:
+    """Tell whether it is on record what a block left."""
+    return block.ran is not None and (bool(block.ran.variables) or block.ran.completed)
 
 
 def _blocks(record: Record, entry: Entry, position: int) -> list[_Block]:

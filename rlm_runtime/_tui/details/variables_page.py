@@ -36,11 +36,14 @@ def _make(moment: Moment) -> Document:
     blocks: list[Block] = [Heading(title, _count(found))]
     if found.changed:
         blocks.append(Table(_CHANGED, tuple(_row(one) for one in found.changed)))
-    elif not found.running:
+    elif not found.running and not found.ended:
         blocks.append(Words("It has changed no variable so far.", "dim"))
     if found.running:
         names = ", ".join(found.running[:40])
         blocks.append(Words(f"▶ The code that is running assigns {names}", "accent"))
+    if found.ended:
+        names = ", ".join(found.ended[:40])
+        blocks.append(Words(f"The node ended in its code, which assigns {names}", "text"))
     if found.kept:
         blocks.append(Heading("From before", f"{len(found.kept):,}"))
         rows = tuple(
