@@ -34,7 +34,7 @@ class Scene:
 
 SCENES = {
     "finished": Scene("finished", ("down", "2"), "Chapter 2"),
-    "errors": Scene("errors", ("home", "e", "e", "e", "e", "8"), "Traceback"),
+    "errors": Scene("errors", ("home", "e", "e", "e", "e", "8"), "model_error"),
     "followed": Scene("finished", ("t",), "llm_query", events=230),
     "search": Scene("finished", ("slash", *"sluice", "enter"), "sluice"),
     "diff": Scene("finished", (), "iffer", beside="other"),
@@ -58,7 +58,7 @@ async def open_scene(
             await stack.enter_async_context(other)
         pilot = await stack.enter_async_context(viewer.run_test(size=size))
         viewer.theme = theme
-        with anyio.fail_after(30):
+        with anyio.fail_after(10):
             while viewer.state == "reading":
                 await pilot.pause(0.01)
             await pilot.press(*scene.keys)

@@ -25,15 +25,16 @@ from rlm_runtime._tui.notice import Notice
 from rlm_runtime._tui.seek_bar import SeekBar
 
 
+# The keys of the last one come first in the footer
 class Viewer(
-    ReplayActions,
-    TreeActions,
-    TimelineActions,
-    DetailsActions,
-    FindActions,
-    InsightActions,
-    HabitActions,
     FollowActions,
+    HabitActions,
+    InsightActions,
+    DetailsActions,
+    TimelineActions,
+    TreeActions,
+    FindActions,
+    ReplayActions,
 ):
     """Shows one run: its tree, its timeline and the details of one moment."""
 

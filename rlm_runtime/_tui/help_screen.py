@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -13,25 +12,34 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from rlm_runtime._tui.keys import KeyInUse
+from rlm_runtime._tui.keys import AROUND, KeyInUse
+from rlm_runtime._tui.lane_cells import GLYPHS, Look
+from rlm_runtime._tui.states import look_of
 
-_STATES = (
-    ("✓", "answered", "success"),
-    ("▶", "running", "primary"),
-    ("○", "queued", ""),
-    ("■", "stopped by a limit (max_…, repetition, no_answer)", "warning"),
-    ("✗", "failed (model_error, sandbox_error, error)", "error"),
-    ("‖", "interrupted", "warning"),
-    ("☠", "crashed: nobody writes the trace any more", "error"),
-    ("~", "put aside: its parent was run again differently", ""),
+_COLOURS = {"answered": "success", "running": "primary", "limit": "warning", "error": "error"}
+_STATES = {
+    "answered": "answered",
+    "running": "running",
+    "queued": "queued",
+    "limit": "stopped by a limit (max_…, repetition, no_answer)",
+    "error": "failed (model_error, sandbox_error, error)",
+    "interrupted": "interrupted",
+    "crashed": "crashed: nobody writes the trace any more",
+    "aside": "put aside: its parent was run again differently",
+}
+_LANES: tuple[tuple[Look, str], ...] = (
+    ("model", "a model call"),
+    ("code", "code runs"),
+    ("children", "code waits for sub-calls"),
+    ("tool", "a tool"),
+    ("sandbox", "the sandbox starts"),
+    ("wait", "it waits for its turn, or for the next attempt"),
+    ("life", "it lives"),
 )
-_SPANS = (
-    ("█", "a model call", "primary"),
-    ("▓", "code", "success"),
-    ("▒", "a tool", "accent"),
-    ("░", "the sandbox starts", ""),
-    ("·", "waiting for a turn, or for the next attempt", ""),
-    ("─", "its life", ""),
+_BAR = (
+    ("✗", "an error", "error"),
+    ("╷", "a node or completion begins", "primary"),
+    ("✓", "an answer", "success"),
 )
 
 
@@ -62,8 +70,11 @@ class HelpScreen(ModalScreen[None]):
         text = Text()
         for title, keys in _groups(self._keys):
             self._add(text, title, [(" ".join(key.keys), key.description, "") for key in keys])
-        self._add(text, "States of nodes and completions", _STATES)
-        self._add(text, "The timeline", _SPANS)
+        states = [(look_of(one), told) for one, told in _STATES.items()]
+        signs = [(look.glyph, told, _COLOURS.get(look.kind, "")) for look, told in states]
+        self._add(text, "States of nodes and completions", signs)
+        self._add(text, "The timeline", [(GLYPHS[look], told, "") for look, told in _LANES])
+        self._add(text, "The bar", _BAR)
         text.rstrip()
         return text
 
@@ -90,6 +101,8 @@ def _groups(keys: Iterable[KeyInUse]) -> list[tuple[str, list[KeyInUse]]]:
     of_pane = [key for key in keys if key.is_of_pane]
     rest = [key for key in keys if not key.is_of_pane]
     groups = [("Here", of_pane)] if of_pane else []
-    return groups + [
-        (title, list(some)) for title, some in groupby(rest, key=lambda one: one.group)
-    ]
+    others: dict[str, list[KeyInUse]] = {}
+    for key in rest:
+        others.setdefault(key.group, []).append(key)
+    # What the toolkit has of its own is the least that one looks for
+    return groups + sorted(others.items(), key=lambda one: one[0] == AROUND)

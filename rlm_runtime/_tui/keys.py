@@ -13,6 +13,8 @@ from textual.dom import DOMNode
 from textual.keys import KEY_NAME_REPLACEMENTS, KEY_TO_UNICODE_NAME, Keys
 from textual.screen import ModalScreen, Screen
 
+AROUND = "Around"
+"""The group of what the toolkit does by itself."""
 _OURS = "rlm_runtime._tui."
 _MODIFIERS = {"ctrl", "shift", "alt", "super", "meta", "hyper"}
 _NAMED = {key.value for key in Keys if key.value.isprintable()} | {"space", "delete", "insert"}
@@ -70,7 +72,7 @@ def _group(node: DOMNode, binding: Binding) -> str:
         own = kind.__dict__.get("BINDINGS", ())
         if any(isinstance(one, Binding) and one.action == binding.action for one in own):
             if kind.__module__.startswith("textual."):
-                return "Around"
+                return AROUND
             return (kind.__doc__ or kind.__name__).split("\n")[0].rstrip(".")
     return "Others"
 

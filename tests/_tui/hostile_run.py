@@ -40,7 +40,7 @@ def _make(kind: type[Event], number: int, numbers: Iterator[float]) -> Event:
     for one in fields(kind):
         if one.name in ("kind", "seq"):
             continue
-        if one.name in _RELATIONS:
+        if one.name in _RELATIONS and "int" in str(one.type):
             values[one.name] = number % 2
         else:
             values[one.name] = _value(one.name, str(one.type), numbers)

@@ -55,9 +55,12 @@ async def record(
             with anyio.fail_after(50):
                 while viewer.state == "reading":
                     await pilot.pause(0.01)
+                assert not viewer.damage, viewer.damage
                 await pilot.pause()
                 await drive(pilot)
             viewer.exit()
 
         await viewer.run_async(size=size, auto_pilot=drive_it)
+        if viewer.failure is not None:
+            raise viewer.failure
     return "".join(sent)

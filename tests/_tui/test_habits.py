@@ -110,7 +110,7 @@ async def test_a_pane_gets_all_the_room_and_gives_it_back(trace: Path) -> None:
 )
 async def test_each_pane_can_be_alone(trace: Path, pane: str, hidden: str) -> None:
     async with open_viewer(trace, size=(80, 24)) as pilot:
-        pilot.app.query_one(f"#{pane}").focus()
+        pilot.app.query_one("#page" if pane == "details" else f"#{pane}").focus()
         await pilot.press("b")
         await settle(pilot)
         assert pilot.app.query_one(f"#{pane}").region.height >= 20

@@ -38,7 +38,7 @@ def all_keys() -> list[str]:
 
 async def press_all(pilot: Pilot[object], pane: str) -> None:
     """Press every key there is, with a pane focused."""
-    pilot.app.query_one(f"#{pane}").focus()
+    pilot.app.query_one("#page" if pane == "details" else f"#{pane}").focus()
     for key in all_keys():
         await pilot.press(key)
         while len(pilot.app.screen_stack) > 1:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks._synthetic_run import synthetic_events
+from rlm_runtime._tui.details.pane import Details
 from rlm_runtime._tui.opening import settings_of_user
 from rlm_runtime._tui.settings import ViewerSettings, read_viewer_settings
 from tests._tui.viewing import open_viewer, screen_text, settle, viewer_of, write
@@ -88,10 +89,18 @@ async def test_the_viewer_takes_its_settings(tmp_path: Path) -> None:
         assert viewer.following, "what does not hold leaves its keys as they were"
         await pilot.press("question_mark")
         assert len(viewer.screen_stack) == 1
+        assert "f1 Help" in screen_text(pilot)
         await pilot.press("f1")
         assert len(viewer.screen_stack) == 2
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("wrap", [True, False])
+async def test_long_lines_are_wrapped_or_not(tmp_path: Path, wrap: bool) -> None:
+    path = await write(tmp_path, *synthetic_events(1))
+    async with open_viewer(path, settings=ViewerSettings(wrap=wrap)) as pilot:
         await settle(pilot)
-        assert "f1" in screen_text(pilot)
+        assert viewer_of(pilot).query_one(Details).toggle_wrap() is not wrap
 
 
 @pytest.mark.anyio

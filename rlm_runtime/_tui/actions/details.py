@@ -17,6 +17,7 @@ from rlm_runtime._tui.details.context_reading import read_context_map
 from rlm_runtime._tui.details.document import NOTHING, Document
 from rlm_runtime._tui.details.editor import edit, editor_of
 from rlm_runtime._tui.details.moment import MAP_OF
+from rlm_runtime._tui.details.pages import PAGES
 from rlm_runtime._tui.details.pane import Details
 from rlm_runtime._tui.details.values import write_value
 
@@ -32,8 +33,10 @@ class DetailsActions(ViewerBase):
 
     BINDINGS = [
         *(
-            Binding(str(key % 10), f"page({key - 1})", f"Page {key}", id=f"page.{key}", show=False)
-            for key in range(1, 11)
+            Binding(
+                str(key), f"page({key - 1})", f"Page: {page.name}", id=f"page.{key}", show=False
+            )
+            for key, page in enumerate(PAGES[:9], start=1)
         ),
         Binding("greater_than_sign", "turn_page(1)", "Next page", id="page.next", show=False),
         Binding("less_than_sign", "turn_page(-1)", "Previous page", id="page.previous", show=False),

@@ -14,6 +14,7 @@ from textual.events import Load
 from rlm_runtime._errors import TraceError
 from rlm_runtime._printable import one_line, reason
 from rlm_runtime._tui.base import ViewerBase
+from rlm_runtime._tui.details.pane import Details
 from rlm_runtime._tui.help_screen import HelpScreen
 from rlm_runtime._tui.keymap import check_keys
 from rlm_runtime._tui.keys import keys_in_use, remappable
@@ -56,11 +57,17 @@ class HabitActions(ViewerBase):
         """Take the user's keys, and tell what of the settings does not hold."""
         keymap, problems = check_keys(self.settings.keys, remappable())
         self.set_keymap(keymap)
+        self.call_after_refresh(self._wrap)
         theme = self.settings.theme
         if theme is not None and theme not in self.available_themes:
             problems.append(f"There is no theme {one_line(theme, 40)!r}")
         for problem in (*self.settings.problems, *problems)[:_MOST_PROBLEMS]:
             self.notify(problem, title="Settings", severity="warning", markup=False, timeout=10)
+
+    def _wrap(self) -> None:
+        details, wrap = self.query_one(Details), self.settings.wrap
+        if wrap is not None and details.toggle_wrap() is not wrap:
+            details.toggle_wrap()
 
     def action_enlarge(self) -> None:
         """Give the focused pane all the room, or take it back."""
