@@ -81,6 +81,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         self._strips: dict[int, Strip] = {}
         """Of the rows that were drawn for this view."""
         self._styles: dict[str, Style] = {}
+        self._base: Style | None = None
         self._tallies = Tallies()
 
     @property
@@ -105,6 +106,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
     def _fit(self) -> None:
         """Draw all anew."""
         self._strips.clear()
+        self._base = None
         rows = 0 if self._view is None else len(self._view.rows)
         self.virtual_size = Size(self._width, rows + _HEADER)
         self.refresh()
@@ -125,6 +127,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         """Draw all anew in other colours."""
         self._strips.clear()
         self._styles.clear()
+        self._base = None
         super().notify_style_update()
 
     def on_resize(self, _: Resize) -> None:
@@ -143,8 +146,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Draw a line."""
-        view, width = self._view, self._width
-        base = self.rich_style
+        view, width, base = self._view, self._width, self._base_style()
         if view is None:
             return Strip.blank(width, base)
         if y < _HEADER:
@@ -161,7 +163,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         return strip
 
     def _draw(self, view: View, number: int) -> Strip:
-        base = self.rich_style
+        base = self._base_style()
         if number == view.row:
             name = "cursor" if self.has_focus else "cursor-blurred"
             cursor = self.get_component_rich_style(f"node-tree--{name}")
@@ -189,6 +191,12 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _columns(self, view: View) -> Columns:
         return choose_columns(self._width, heat=view.heat != "off", critical=bool(view.critical))
+
+    def _base_style(self) -> Style:
+        # The DOM is asked once for all lines: it takes as long as all the rest of a line
+        if self._base is None:
+            self._base = self.rich_style
+        return self._base
 
     def _style(self, part: str) -> Style:
         style = self._styles.get(part)
