@@ -272,7 +272,9 @@ class Lanes(Scrubber, can_focus=True):
         if view is None or event.button != 1 or y < 1 or self._is_bottom(y):
             return
         if number < len(view.rows):
-            self.call_later(self.post_message, Selected(view.rows[number].entry))
+            row = view.rows[number]
+            chosen = Selected(row.member(view.entry) or row.entry, row.key)
+            self.call_later(self.post_message, chosen)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Tell what is under the mouse."""

@@ -199,7 +199,37 @@ async def test_hostile_texts_stay_texts(tmp_path: Path, size: tuple[int, int]) -
 
 async def test_there_may_be_no_rows(tmp_path: Path) -> None:
     async with open_viewer(await write(tmp_path, *grouped_run())) as pilot:
-        viewer_of(pilot).matches = frozenset()
-        view = await press(pilot, "down", "up", "G", "g", "enter", "pagedown", "m")
+        viewer_of(pilot).zoom = viewer_of(pilot).record.entries[31]
+        view = await press(pilot, "home", "down", "up", "G", "g", "enter", "pagedown", "m")
         assert len(view.rows) == 0
         assert "0 rows" in tree_of(pilot).render_line(0).text
+
+
+async def test_the_lane_of_a_group_selects_its_row(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *grouped_run())) as pilot:
+        await press(pilot, "down", "enter", "g")
+        await pilot.click(Lanes, offset=(30, 2))
+        await settle(pilot)
+        assert view_of(pilot).row == 1
+        assert len(view_of(pilot).rows) == 35
+
+
+async def test_another_theme_colours_the_rows_anew(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *grouped_run())) as pilot:
+        before = list(tree_of(pilot).render_line(2))
+        pilot.app.theme = "textual-light"
+        await settle(pilot)
+        after = list(tree_of(pilot).render_line(2))
+        assert [one.text for one in before] == [one.text for one in after]
+        for one, other in zip(before, after, strict=True):
+            assert one.style is not None and other.style is not None
+            assert one.style.bgcolor != other.style.bgcolor
+
+
+async def test_the_columns_follow_the_width(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *grouped_run()), size=(80, 24)) as pilot:
+        assert "tokens" not in tree_of(pilot).render_line(0).text
+        await pilot.resize_terminal(200, 60)
+        await press(pilot, "b")
+        titles = tree_of(pilot).render_line(0).text
+        assert all(name in titles for name in ("model", "depth", "own $", "own tok", "tokens"))

@@ -43,10 +43,16 @@ class Figures:
     """The seconds that it is on the critical path."""
 
 
-def figures_of(row: Row, view: View, tallies: Tallies) -> Figures:
-    """Work out what a row tells at the moment of a view."""
+def figures_of(row: Row, view: View, tallies: Tallies | None = None) -> Figures:
+    """Work out what a row tells at the moment of a view.
+
+    Args:
+        row: It.
+        view: What tells the moment.
+        tallies: Those of the groups that were looked at before; None for the first look.
+    """
     if row.group:
-        return _figures_of_group(row, view, tallies)
+        return _figures_of_group(row, view, tallies or Tallies())
     return _figures_of_entry(row.entry, view)
 
 
