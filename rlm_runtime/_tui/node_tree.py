@@ -152,7 +152,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         if y < _HEADER:
             rows = len(view.rows)
             name = f"{rows:,} row{'' if rows == 1 else 's'}"
-            titles = draw_titles(self._columns(view), name, self._style)
+            titles = draw_titles(self._columns(view), name, self._style, heat=view.heat)
             return titles.apply_style(base).crop_extend(0, width, base)
         number = y - _HEADER + round(self.scroll_y)
         if number >= len(view.rows):

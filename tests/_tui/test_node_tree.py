@@ -124,8 +124,9 @@ async def test_m_goes_through_the_heats(tmp_path: Path) -> None:
         shown = []
         for _ in range(3):
             view = await press(pilot, "m")
-            shown.append((view.heat, "share" in tree_of(pilot).render_line(0).text))
-        assert shown == [("cost", True), ("time", True), ("off", False)]
+            titles = tree_of(pilot).render_line(0).text
+            shown.append((view.heat, "cost%" in titles, "time%" in titles))
+        assert shown == [("cost", True, False), ("time", False, True), ("off", False, False)]
 
 
 async def test_a_click_selects_and_one_on_the_arrow_folds(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Column:
 
 
 _COLUMNS = (
-    Column("heat", "share", 5, is_left=True),
+    Column("heat", "heat", 5, is_left=True),
     Column("critical", "critical", 8),
     Column("model", "model", 13, is_left=True),
     Column("depth", "depth", 5),

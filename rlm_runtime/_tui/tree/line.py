@@ -17,6 +17,7 @@ from rlm_runtime._tui.states import look_of
 from rlm_runtime._tui.tree.columns import Column, Columns, cell_text
 from rlm_runtime._tui.tree.figures import Figures
 from rlm_runtime._tui.tree.heat import heat_bar, heat_level
+from rlm_runtime._tui.view import Heat
 
 _NULL = Style()
 _LEAST_FOR_WORDS = 34
@@ -35,7 +36,7 @@ class Line:
     guides: Sequence[bool]
     """For it and those above it, as many as are drawn: whether a sibling follows."""
     shares: tuple[float, float] = (0.0, 0.0)
-    heat: str = "off"
+    heat: Heat = "off"
     chosen: Entry | None = None
     """The member of a group that is selected."""
     is_selected: bool = False
@@ -69,10 +70,12 @@ def draw_line(line: Line, columns: Columns, styles: Styles) -> Strip:
     return Strip([Segment(one.text, (one.style or _NULL) + faint) for one in segments])
 
 
-def draw_titles(columns: Columns, name: str, styles: Styles) -> Strip:
+def draw_titles(columns: Columns, name: str, styles: Styles, *, heat: Heat = "off") -> Strip:
     """Draw the line that names the columns."""
     parts = [set_cell_size(f" {name}", columns.name_width)]
-    parts += [f" {_aligned(column.title, column)}" for column in columns.chosen]
+    for column in columns.chosen:
+        title = f"{heat}%" if column.name == "heat" else column.title
+        parts.append(f" {_aligned(title, column)}")
     return Strip([Segment("".join(parts), styles("titles"))])
 
 
