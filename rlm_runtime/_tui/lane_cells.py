@@ -82,8 +82,7 @@ def paint_group(activity: Activity, group: Sequence[Entry], scale: TimeScale) ->
     record = activity.record
     lives = [life for entry in group for life in _lives(record, entry) if life[0] == "life"]
     at_work = Overlap(
-        sorted(life[1] for life in lives),
-        sorted(life[2] for life in lives if life[2] < math.inf),
+        (life[1] for life in lives), (life[2] for life in lives if life[2] < math.inf)
     )
     lane = paint_load(at_work, scale)
     errors = sorted(position for entry in group for position in activity.errors(entry))

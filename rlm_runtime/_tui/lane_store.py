@@ -48,7 +48,7 @@ class LaneStore:
     def _size(self, entry: Entry) -> tuple[int, ...]:
         """Tell how much of an entry has happened."""
         waits = self.activity.waits(entry)
-        waited = 0 if waits is None else len(waits.begins) + len(waits.ends)
+        waited = 0 if waits is None else waits.size
         return entry.id, len(entry.spans), len(entry.events), waited
 
     def _keep(self, key: tuple[object, ...], lane: Lane) -> None:

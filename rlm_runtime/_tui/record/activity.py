@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from itertools import accumulate
 from operator import attrgetter
 
@@ -24,35 +25,55 @@ from rlm_runtime._tui.record.record import Record
 _START = attrgetter("start")
 
 
+class _Times:
+    """Times in order, and their sums from the first one on."""
+
+    def __init__(self, times: list[float]) -> None:
+        self.times = times
+        self._sums = [0.0]
+
+    def add(self, time: float) -> None:
+        """Put a time in its place."""
+        place = bisect_right(self.times, time)
+        self.times.insert(place, time)
+        del self._sums[place + 1 :]
+
+    def seconds_until(self, time: float) -> float:
+        """Give the seconds from each one to a time, together."""
+        before = bisect_right(self.times, time)
+        if len(self._sums) <= before:
+            more = accumulate(self.times[len(self._sums) - 1 :], initial=self._sums[-1])
+            self._sums[-1:] = more
+        return before * time - self._sums[before]
+
+
 class Overlap:
     """How many of some things were under way when, from when they began and ended."""
 
-    def __init__(self, begins: list[float], ends: list[float]) -> None:
-        """Take both lists in order; they may grow."""
-        self.begins = begins
-        self.ends = ends
-        self._begin_sums: list[float] = []
-        self._end_sums: list[float] = []
+    def __init__(self, begins: Iterable[float] = (), ends: Iterable[float] = ()) -> None:
+        self._begins = _Times(sorted(begins))
+        self._ends = _Times(sorted(ends))
+
+    @property
+    def size(self) -> int:
+        """How many begins and ends there are."""
+        return len(self._begins.times) + len(self._ends.times)
+
+    def begin(self, seconds: float) -> None:
+        """Take in that one more began."""
+        self._begins.add(seconds)
+
+    def end(self, seconds: float) -> None:
+        """Take in that one of them ended."""
+        self._ends.add(seconds)
 
     def between(self, start: float, end: float) -> float:
         """Give how many there were between two times, on average."""
         if end <= start:
             return 0.0
-        if len(self._begin_sums) != len(self.begins) + 1:
-            self._begin_sums = list(accumulate(self.begins, initial=0.0))
-        if len(self._end_sums) != len(self.ends) + 1:
-            self._end_sums = list(accumulate(self.ends, initial=0.0))
-        return max(0.0, (self._seconds_until(end) - self._seconds_until(start)) / (end - start))
-
-    def at(self, seconds: float) -> int:
-        """Give how many there were at a time."""
-        return bisect_right(self.begins, seconds) - bisect_right(self.ends, seconds)
-
-    def _seconds_until(self, time: float) -> float:
-        """Give the seconds of all of them together up to a time."""
-        begun, ended = bisect_right(self.begins, time), bisect_right(self.ends, time)
-        begun_seconds = begun * time - self._begin_sums[begun]
-        return begun_seconds - (ended * time - self._end_sums[ended])
+        begun = self._begins.seconds_until(end) - self._begins.seconds_until(start)
+        ended = self._ends.seconds_until(end) - self._ends.seconds_until(start)
+        return max(0.0, (begun - ended) / (end - start))
 
 
 class SpansOfKind:
@@ -61,20 +82,20 @@ class SpansOfKind:
     def __init__(self) -> None:
         self.spans: list[Span] = []
         """In the order in which they began."""
-        self.load = Overlap([], [])
+        self.load = Overlap()
         self._open: list[Span] = []
 
     def add(self, span: Span) -> None:
         """Take in the next one."""
         self.spans.append(span)
         self._open.append(span)
-        insort(self.load.begins, span.start)
+        self.load.begin(span.start)
 
     def catch_up(self) -> None:
         """Learn which ones have ended."""
         for span in self._open:
             if span.end is not None:
-                insort(self.load.ends, span.end)
+                self.load.end(span.end)
         self._open = [span for span in self._open if span.end is None]
 
     def first(self, seconds: float) -> int:
@@ -87,7 +108,7 @@ class Activity:
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        self.calls = Overlap([], [])
+        self.calls = Overlap()
         """The attempts of model calls."""
         self._done = 0
         self._errors_done = 0
@@ -145,7 +166,7 @@ class Activity:
             case ModelAttemptStarted():
                 self._end_call(event.call, now)
                 self._open_calls.add(event.call)
-                self.calls.begins.append(now)
+                self.calls.begin(now)
             case ModelReplied() | ModelFailed() | ModelAttemptFailed():
                 self._end_call(event.call, now)
             case NodeEnded() | SubCallEnded() if entry.ended(position) is not None:
@@ -160,7 +181,7 @@ class Activity:
         count = self._at_work.get(entry.parent.id, 0)
         self._at_work[entry.parent.id] = count + 1
         if not count:
-            self._waits.setdefault(entry.parent.id, Overlap([], [])).begins.append(now)
+            self._waits.setdefault(entry.parent.id, Overlap()).begin(now)
 
     def _end(self, entry: Entry, now: float) -> None:
         if entry.parent is None or entry.id not in self._open:
@@ -168,16 +189,17 @@ class Activity:
         self._open.remove(entry.id)
         self._at_work[entry.parent.id] -= 1
         if not self._at_work[entry.parent.id]:
-            self._waits[entry.parent.id].ends.append(now)
+            self._waits[entry.parent.id].end(now)
 
     def _end_call(self, call: int, now: float) -> None:
         if call in self._open_calls:
             self._open_calls.remove(call)
-            self.calls.ends.append(now)
+            self.calls.end(now)
 
     def _break_off(self, now: float) -> None:
         """End the calls that were under way when the run crashed."""
-        self.calls.ends += [now] * len(self._open_calls)
+        for _ in self._open_calls:
+            self.calls.end(now)
         self._open_calls.clear()
 
 
