@@ -22,20 +22,27 @@ class LaneStore:
     def __init__(self, record: Record) -> None:
         self.activity = Activity(record)
         self._lanes: dict[tuple[object, ...], Lane] = {}
+        self._groups: dict[tuple[object, ...], tuple[tuple[Entry, ...], Lane | None]] = {}
 
     def lane(self, row: Row, scale: TimeScale) -> Lane:
         """Give the lane of a row."""
         if row.group:
-            ends = row.group[0].id, row.group[-1].id, len(row.group)
-            key: tuple[object, ...] = (*ends, self.activity.record.last, scale)
-        else:
-            key = (*self._size(row.entry), scale)
-        lane = self._lanes.pop(key, None)
-        if lane is None and row.group:
-            lane = paint_group(self.activity, row.group, scale)
-        elif lane is None:
-            lane = paint_entry(self.activity, row.entry, scale)
+            return self._group(row.group, scale)
+        key = (*self._size(row.entry), scale)
+        lane = self._lanes.pop(key, None) or paint_entry(self.activity, row.entry, scale)
         self._keep(key, lane)
+        return lane
+
+    def _group(self, group: tuple[Entry, ...], scale: TimeScale) -> Lane:
+        """Give the lane of a group, also if it has been painted with later members."""
+        key = "group", group[0].id, self.activity.record.last, scale
+        painted, lane = self._groups.pop(key, ((), None))
+        is_part = len(painted) >= len(group) and painted[len(group) - 1] is group[-1]
+        if lane is None or not is_part:
+            painted, lane = group, paint_group(self.activity, group, scale)
+        self._groups[key] = painted, lane
+        while len(self._groups) > _MOST_LANES:
+            del self._groups[next(iter(self._groups))]
         return lane
 
     def load(self, scale: TimeScale) -> Lane:
@@ -63,26 +70,18 @@ class PathColumns:
 
     def __init__(self, path: CriticalPath) -> None:
         self.path = path
-        self._stretches: dict[int, list[tuple[float, float]]] = {}
-        for segment in path.segments:
-            if segment.entry is not None:
-                stretches = self._stretches.setdefault(segment.entry.id, [])
-                if stretches and stretches[-1][1] == segment.start:
-                    stretches[-1] = stretches[-1][0], segment.end
-                else:
-                    stretches.append((segment.start, segment.end))
-        self._ids = sorted(self._stretches)
+        self._ids = sorted(path.stretches)
 
     def columns(self, row: Row, scale: TimeScale) -> bytearray:
         """Give a 1 for each column of a row that the path goes through."""
         covered = bytearray(scale.width)
         for number in self._on_path(row):
-            _cover(covered, self._stretches[number], scale)
+            _cover(covered, self.path.stretches[number], scale)
         return covered
 
     def _on_path(self, row: Row) -> Iterable[int]:
         if not row.group:
-            return [row.entry.id] if row.entry.id in self._stretches else []
+            return [row.entry.id] if row.entry.id in self.path.stretches else []
         first = bisect_left(self._ids, row.group[0].id)
         found = self._ids[first : bisect_right(self._ids, row.group[-1].id)]
         if not found:

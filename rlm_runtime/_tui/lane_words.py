@@ -8,13 +8,14 @@ from rlm_runtime._events import Event
 from rlm_runtime._printable import one_line
 from rlm_runtime._tui.record.activity import Activity
 from rlm_runtime._tui.record.critical_path import CriticalPath
-from rlm_runtime._tui.record.entry import Entry, Span
+from rlm_runtime._tui.record.entry import Entry, Span, SpanKind
 from rlm_runtime._tui.rows import Row
 from rlm_runtime._tui.timescale import TimeScale, tell_duration, tell_time
 from rlm_runtime._tui.view import View
 
 _NAMES = {"sandbox": "sandbox starts", "wait": "waits to be sent", "model": "model call"}
-_KINDS = {
+_KINDS: dict[SpanKind | None, str] = {
+    None: "other",
     "sandbox": "sandbox",
     "wait": "waiting",
     "model": "model",
@@ -26,12 +27,8 @@ _BACK = 64
 
 def tell_path(path: CriticalPath) -> str:
     """Tell what the time of the critical path went to; empty where there is none."""
-    sums: dict[str, float] = {}
-    for segment in path.segments:
-        kind = _KINDS[segment.kind] if segment.kind else "other"
-        sums[kind] = sums.get(kind, 0.0) + segment.end - segment.start
-    parts = sorted(sums.items(), key=lambda one: -one[1])
-    told = " · ".join(f"{kind} {tell_duration(seconds)}" for kind, seconds in parts)
+    parts = sorted(path.kinds.items(), key=lambda one: -one[1])
+    told = " · ".join(f"{_KINDS[kind]} {tell_duration(seconds)}" for kind, seconds in parts)
     return f" ◆ critical path  {told}" if told else ""
 
 

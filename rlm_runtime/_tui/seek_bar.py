@@ -116,7 +116,7 @@ class SeekBar(Scrubber):
 
 def find_marks(record: Record, marks: Marks, scale: TimeScale) -> list[str]:
     """Name for each column what is most worth to be seen in it; empty where there is nothing."""
-    edges = [bisect_left(record.seconds, column, key=scale.column) for column in range(scale.width)]
+    edges = [_first_event(record, scale, column) for column in range(scale.width)]
     names: list[str] = []
     for first, end in pairwise([*edges, len(record.events)]):
         for name, positions in (
@@ -130,6 +130,15 @@ def find_marks(record: Record, marks: Marks, scale: TimeScale) -> list[str]:
         else:
             names.append("")
     return names
+
+
+def _first_event(record: Record, scale: TimeScale, column: int) -> int:
+    """Find the first event that is in a column, or after it."""
+    # Where it may be is found fast; the column of what is near the edge is asked for
+    about, near = scale.seconds(column), 1e-9 * scale.length
+    first = bisect_left(record.seconds, about - near)
+    end = bisect_left(record.seconds, about + near)
+    return bisect_left(record.seconds, column, first, end, key=scale.column)
 
 
 def _has_any(positions: Sequence[int], first: int, end: int) -> bool:

@@ -70,7 +70,7 @@ def test_the_child_that_ended_last_is_on_the_path() -> None:
         (0, None, 10, 11),
         (None, None, 11, 12),
     ]
-    assert path.seconds() == {0: 7, 2: 3}
+    assert path.seconds == {0: 7, 2: 3}
 
 
 def test_children_one_after_the_other_are_all_on_the_path() -> None:

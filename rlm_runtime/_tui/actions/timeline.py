@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+from anyio import to_thread
 from anyio.lowlevel import checkpoint
 from textual.binding import Binding
 
@@ -11,7 +12,7 @@ from rlm_runtime._tui.base import ViewerBase
 from rlm_runtime._tui.lanes import Lanes
 from rlm_runtime._tui.messages import Scrolled
 from rlm_runtime._tui.node_tree import NodeTree
-from rlm_runtime._tui.record.critical_path import CriticalPath, Ends, Segment, walk
+from rlm_runtime._tui.record.critical_path import CriticalPath, Ends, Segment, make_path, walk
 from rlm_runtime._tui.view import View
 
 _EVENTS_AT_ONCE = 5000
@@ -67,7 +68,7 @@ class TimelineActions(ViewerBase):
         if ends.catch_up(_EVENTS_AT_ONCE):
             segments = list(islice(walk(ends, self.position), _SEGMENTS_AT_ONCE))
             if len(segments) < _SEGMENTS_AT_ONCE:
-                self._set_path(self.position, segments)
+                self._set_path(self.position, make_path(segments))
                 return
         self._is_walking = True
         self.run_worker(self._walk(ends), group="critical", exclusive=True)
@@ -82,13 +83,13 @@ class TimelineActions(ViewerBase):
             while part := list(islice(steps, _SEGMENTS_AT_ONCE)):
                 segments += part
                 await checkpoint()
+            path = await to_thread.run_sync(make_path, segments)
             if self._ends is ends and position <= self.position:
-                self._set_path(position, segments)
+                self._set_path(position, path)
         finally:
             self._is_walking = False
         self.show_soon()
 
-    def _set_path(self, position: int, segments: list[Segment]) -> None:
+    def _set_path(self, position: int, path: CriticalPath) -> None:
         self._path_at = position
-        self.path = CriticalPath(tuple(reversed(segments)))
-        self.critical = self.path.seconds()
+        self.path, self.critical = path, path.seconds

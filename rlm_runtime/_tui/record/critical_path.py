@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 
 from rlm_runtime._events import NodeEnded, SubCallEnded
@@ -36,15 +36,30 @@ class CriticalPath:
 
     segments: tuple[Segment, ...] = ()
     """From the start of the run to the moment, without a gap."""
+    seconds: dict[int, float] = field(default_factory=dict)
+    """Of each entry on it, by its id."""
+    kinds: dict[SpanKind | None, float] = field(default_factory=dict)
+    """The seconds that all entries on it did what."""
+    stretches: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
+    """From when to when each entry is on it, by its id."""
 
-    def seconds(self) -> dict[int, float]:
-        """Sum up the seconds on the path by id of entry."""
-        sums: dict[int, float] = {}
-        for segment in self.segments:
-            if segment.entry is not None:
-                number = segment.entry.id
-                sums[number] = sums.get(number, 0.0) + segment.end - segment.start
-        return sums
+
+def make_path(backwards: list[Segment]) -> CriticalPath:
+    """Make a path of its segments, from the last to the first."""
+    path = CriticalPath(tuple(reversed(backwards)))
+    for segment in path.segments:
+        took = segment.end - segment.start
+        path.kinds[segment.kind] = path.kinds.get(segment.kind, 0.0) + took
+        if segment.entry is None:
+            continue
+        number = segment.entry.id
+        path.seconds[number] = path.seconds.get(number, 0.0) + took
+        stretches = path.stretches.setdefault(number, [])
+        if stretches and stretches[-1][1] == segment.start:
+            stretches[-1] = stretches[-1][0], segment.end
+        else:
+            stretches.append((segment.start, segment.end))
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +120,7 @@ class Ends:
 def find_critical_path(ends: Ends, position: int) -> CriticalPath:
     """Find the critical path up to a position."""
     ends.catch_up(len(ends.record.events))
-    return CriticalPath(tuple(walk(ends, position))[::-1])
+    return make_path(list(walk(ends, position)))
 
 
 def walk(ends: Ends, position: int) -> Iterator[Segment]:
