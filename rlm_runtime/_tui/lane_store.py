@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
@@ -97,9 +98,10 @@ def _cover(covered: bytearray, stretches: list[tuple[float, float]], scale: Time
         if start >= scale.end:
             return
         number += 1
-        if end < scale.start:
+        if end <= scale.start:
             continue
-        first, last = scale.column(start), scale.column(end)
+        first = scale.column(start)
+        last = max(first, min(math.ceil(scale.place(end) - 1e-9), scale.width) - 1)
         covered[first : last + 1] = b"\x01" * (last + 1 - first)
         if first == last:
             # Of many in one column, only the last one may reach into the next
