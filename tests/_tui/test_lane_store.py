@@ -90,3 +90,15 @@ def test_many_stretches_in_a_column_are_one() -> None:
     assert all(path.columns(Row(record.entries[0], 0), scale_to(500, 7)))
     half = path.columns(Row(record.entries[0], 0), TimeScale(100.0, 2, 8))
     assert list(half) == [0, 0, 1, 1, 0, 0, 1, 1]
+
+
+def test_a_group_is_painted_anew_as_its_members_end() -> None:
+    record = record_of(at(0, node_started(0)), at(1, node_started(1, 0)), at(1, node_started(2, 0)))
+    store = LaneStore(record)
+    group = (record.entries[1], record.entries[2])
+    row, scale = Row(group[0], 0, group), TimeScale(0, 6, 6)
+    store.activity.catch_up()
+    assert "".join(store.lane(row, scale).glyphs) == " ▂▂▂▂▂"
+    record.add(at(3, node_ended(1)))
+    store.activity.catch_up()
+    assert "".join(store.lane(row, scale).glyphs) == " ▂▂▁▁▁"

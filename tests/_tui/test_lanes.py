@@ -10,7 +10,7 @@ from benchmarks._synthetic_run import synthetic_events
 from rlm_runtime._events import Event
 from rlm_runtime._tui.lanes import Lanes
 from rlm_runtime._tui.node_tree import NodeTree
-from tests._cli.events import node_started, requested
+from tests._cli.events import attempt_failed, node_started, requested
 from tests._tui.test_critical_path import TWO_CHILDREN, at
 from tests._tui.viewing import open_viewer, screen_text, settle, viewer_of, write
 
@@ -212,3 +212,25 @@ async def test_an_empty_run_has_no_lanes(tmp_path: Path) -> None:
         await pilot.click("#lanes", offset=(9, 2))
         await settle(pilot)
         assert viewer_of(pilot).view.position == -1
+
+
+async def test_an_error_at_the_time_of_the_moment_but_after_it_is_not_shown(
+    tmp_path: Path,
+) -> None:
+    failed = attempt_failed(0, 0, 1, wait=None, error="429 slow down", at=2)
+    async with open_viewer(await write(tmp_path, *TWO_CHILDREN[:4], failed)) as pilot:
+        await pilot.hover("#lanes", offset=(x_of(pilot, 2), 1))
+        for position, glyph in ((4, "✗"), (3, "│")):
+            viewer_of(pilot).move_to(position)
+            await settle(pilot)
+            assert lines(pilot)[1][lanes_of(pilot).scale.column(2)] == glyph
+            assert ("429" in lines(pilot)[-1]) is (glyph == "✗")
+
+
+async def test_what_begins_after_the_moment_is_not_told(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
+        await pilot.hover("#lanes", offset=(x_of(pilot, 5), 1))
+        for position, told in ((5, "code"), (4, "model call")):
+            viewer_of(pilot).move_to(position)
+            await settle(pilot)
+            assert told in lines(pilot)[-1]
