@@ -17,6 +17,7 @@ from rlm_runtime._tui.details.document import (
     Words,
 )
 from rlm_runtime._tui.details.layout import Layout
+from rlm_runtime._tui.details.lines import TableLines
 from rlm_runtime._tui.details.wrapping import wrap
 from tests.hostile_text import ALL, HOSTILE, OBEYED
 
@@ -187,3 +188,22 @@ def test_a_layout_takes_over_what_is_known() -> None:
     after = Layout(Document((other, words)), 30, before=before)
     assert after._parts[1] is before._parts[0]
     assert Layout(Document((words,)), 31, before=before)._parts[0] is not before._parts[0]
+
+
+@pytest.mark.parametrize("text", ["x = 1\n" * 5_000, "x = 1\n" + "(" * 1_500])
+def test_code_that_a_lexer_may_take_long_for_is_shown_plain(text: str) -> None:
+    layout = Layout(Document((Code(text),)), 80)
+    line = layout.line(0)
+    assert line is not None and line.text.split() == ["1", "x", "=", "1"]
+    assert "number" not in {style for _, _, style in line.spans}
+
+
+def test_a_table_has_an_end() -> None:
+    lines = TableLines(Table((Column("name"),), [("row",)] * 20_010), 80)
+    assert lines.height == 20_002
+    assert lines.line(20_001).text == "… 10 rows more"
+
+
+def test_values_and_blocks_are_bounded() -> None:
+    assert Layout(Document((Pairs((("x", "y" * 10**6),)),)), 80).height < 40
+    assert Layout(Document((Rule(),) * 10_000), 80).height == 1_000

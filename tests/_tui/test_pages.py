@@ -504,3 +504,31 @@ def test_a_huge_value_is_written_in_part() -> None:
     written = write_value(list(range(100_000)), most=5_000)
     assert len(written.text) < 5_200
     assert written.text.endswith("… more than 5,000 characters")
+
+
+def test_an_iteration_of_any_length_is_told_of_in_bounded_time() -> None:
+    given = AnswerGiven(node=0, iteration=1, answer="maybe", rejected="no")
+    now = moment_of(started(), asked(0, 1, QUERY), *[given] * 6_000)
+    assert len(list(now.events_of_iteration())) == len(list(now.events())) == 5_000
+    assert page("Error", now).count("answer rejected") == 100
+    assert page("Answer", now).count("but rejected") == 20
+
+
+def test_a_request_of_any_length_is_told_of_in_part() -> None:
+    now = moment_of(started(), asked(0, 1, *(f"message {number}" for number in range(300))))
+    text = page("Messages", now)
+    assert text.count("← user") == 200
+    assert "message 299" in text
+    assert "… 100 messages more, before these" in text
+
+
+def test_no_more_is_read_for_a_page_than_it_can_keep() -> None:
+    record = Record()
+    record.add(started())
+    record.add(asked(0, 1, QUERY))
+    for number in range(100):
+        record.add(code("x", 1, block=number), cut=True)
+    entry = record.entries[0]
+    now = Moment(View(record=record, position=record.last, entry=entry), entry)
+    page("Code", now)
+    assert len(now.wanted) == 24

@@ -167,3 +167,9 @@ async def test_wide_characters_stay_in_their_columns() -> None:
 async def test_a_pane_of_no_size_is_drawn() -> None:
     async with showing(numbered(3), size=(6, 1)) as (pilot, _):
         assert "line" in screen_text(pilot)
+
+
+async def test_a_selection_of_a_huge_text_is_copied_in_part() -> None:
+    async with showing(numbered(8_000)) as (_, view):
+        text, _ = view.get_selection(Selection(None, None)) or ("", "")
+        assert text.count("\n") == 4_999
