@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -285,6 +286,16 @@ async def test_an_editor_does_not_outlive_its_viewer(tmp_path: Path) -> None:
         group.cancel_scope.cancel()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+async def test_an_interrupt_in_the_editor_ends_nothing_else(tmp_path: Path) -> None:
+    kills = ("kill -INT $PPID", "kill -USR1 $PPID", "exit 7")
+    editor = editor_of({"EDITOR": make_editor(tmp_path, *kills)})
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGUSR1) as signals, anyio.fail_after(10):
+        assert await edit("text", ".txt", editor) == 7
+        assert await anext(signals) == signal.SIGUSR1
+        os.kill(os.getpid(), signal.SIGINT)
+        assert await anext(signals) == signal.SIGINT
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from rlm_runtime._events import (
     ToolFailed,
     ToolReturned,
 )
+from rlm_runtime._tui.amounts import short_cost, short_money
 from rlm_runtime._tui.details.document import Document
 from rlm_runtime._tui.details.layout import Layout
 from rlm_runtime._tui.details.moment import Loaded, Moment, Value
@@ -340,8 +341,8 @@ def test_usage_tells_itself_and_all_below_and_each_attempt() -> None:
     )
     text = page("Usage", now)
     for part in (
-        "itself             $0.250  1,290 tokens  2 calls",
-        "with all below     $0.250+  2,580 tokens  3 calls",
+        f"itself             {short_money(0.25)}  1,290 tokens  2 calls",
+        f"with all below     {short_cost(None, 0.25)}  2,580 tokens  3 calls",
         "1,200, of them 400 cached",
         "90, of them 30 for reasoning",
         "A part of it is an estimate",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import signal
+import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,7 +74,26 @@ def _interrupts_go_to_the_editor() -> Iterator[None]:
     """Have Ctrl-C in the editor not end the viewer behind it, nor a run that it shows."""
     # A handler and not SIG_IGN, which the editor would inherit
     before = signal.signal(signal.SIGINT, lambda *_: None)
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    # The loop learns of signals through this file; all others reach it still
+    loops = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    loop.add_reader(ours, _pass_on, ours, loops)
     try:
         yield
     finally:
+        loop.remove_reader(ours)
+        signal.set_wakeup_fd(loops)
+        _pass_on(ours, loops)
+        ours.close()
+        theirs.close()
         signal.signal(signal.SIGINT, before)
+
+
+def _pass_on(ours: socket.socket, loops: int) -> None:
+    with suppress(BlockingIOError):
+        other = ours.recv(4096).replace(bytes([signal.SIGINT]), b"")
+        if other and loops >= 0:
+            os.write(loops, other)
