@@ -22,6 +22,7 @@ from rlm_runtime._tui.run_line import tell_run
 from rlm_runtime._tui.tree.columns import choose_columns
 from rlm_runtime._tui.tree.figures import figures_of
 from rlm_runtime._tui.tree.line import Line, draw_line
+from rlm_runtime._tui.tree.tally import Tallies
 from rlm_runtime._tui.view import View
 from tests._tui.made_up import honest, runs
 from tests._tui.viewing import record_of
@@ -45,7 +46,9 @@ _FILTERS = (
 @given(runs(), st.floats(0, 1))
 def test_no_row_of_the_tree_knows_what_comes(events: tuple[Event, ...], part: float) -> None:
     whole, until = _both(events, part)
-    assert _tree(whole) == _tree(until)
+    tallies = Tallies()
+    _tree(_view(whole.record, whole.record.last), tallies)
+    assert _tree(whole, tallies) == _tree(until, Tallies())
 
 
 @settings(deadline=None)
@@ -102,12 +105,14 @@ def _view(record: Record, position: int) -> View:
     return View(record=record, position=position, entry=None, rows=rows, state="growing")
 
 
-def _tree(view: View) -> list[str]:
+def _tree(view: View, tallies: Tallies) -> list[str]:
     columns = choose_columns(160, heat=False, critical=False)
     rows = make_rows(view.record, view.position)
     lines = []
     for number, row in enumerate(rows):
-        line = Line(row, figures_of(row, view), rows.guides(number, 9), position=view.position)
+        line = Line(
+            row, figures_of(row, view, tallies), rows.guides(number, 9), position=view.position
+        )
         lines.append(draw_line(line, columns, lambda _: Style()).text)
     return lines
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import anyio
 import pytest
+from textual.events import Paste
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from benchmarks._synthetic_run import synthetic_events
 from rlm_runtime._events import Event, SandboxLost
@@ -15,6 +17,7 @@ from rlm_runtime._tui.app import Viewer
 from rlm_runtime._tui.go_to import GoTo
 from rlm_runtime._tui.playback import SPEEDS
 from tests._tui.viewing import open_viewer, screen_text, settle, viewer_of, write
+from tests.hostile_text import ALL
 
 pytestmark = pytest.mark.anyio
 
@@ -206,13 +209,23 @@ async def test_a_typed_moment_is_gone_to(tmp_path: Path, key: str) -> None:
 
 async def test_what_is_no_moment_can_be_typed_again(tmp_path: Path) -> None:
     async with _open(tmp_path, *_moments(*range(100))) as (pilot, viewer):
-        await pilot.press("colon", "x", "enter")
+        await pilot.press("colon", "7", "colon", "enter")
         await settle(pilot)
         assert viewer.position == 0
-        assert "Cannot go to 'x'" in screen_text(pilot)
-        await pilot.press("backspace", "7", "enter")
+        assert "Go to 7:" in screen_text(pilot)
+        assert "Cannot go to '7:'" in screen_text(pilot)
+        await pilot.press("backspace", "enter")
         await settle(pilot)
         assert viewer.position == 7
+
+
+async def test_nothing_but_a_moment_can_be_typed_or_pasted(tmp_path: Path) -> None:
+    async with _open(tmp_path, *_moments(0, 1, 2)) as (pilot, viewer):
+        await pilot.press("colon", "x", "2")
+        line = viewer.query_one("GoTo Input", Input)
+        line.post_message(Paste(ALL))
+        await settle(pilot)
+        assert line.value == "2"
 
 
 async def test_going_to_a_moment_is_given_up(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from textual.binding import Binding
+from textual.widgets import Input
 
 from rlm_runtime._printable import one_line
 from rlm_runtime._tui.actions.playing import PlayActions
@@ -100,7 +101,7 @@ class ReplayActions(PlayActions):
             line = GoTo(back_to=self.focused)
             await self.screen.mount(line, before="#seek")
             # Not by focus(), which waits for its turn: what is typed next is for it
-            self.screen.set_focus(line)
+            self.screen.set_focus(line.query_one(Input))
 
     def on_moment_typed(self, message: MomentTyped) -> None:
         """Go to the moment that was typed."""
