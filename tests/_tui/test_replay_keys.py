@@ -242,8 +242,8 @@ async def test_steps_stay_in_the_subtree_that_is_zoomed_into(tmp_path: Path) -> 
     async with _open(tmp_path) as (pilot, viewer):
         top = viewer.record.entries[1]
         assert top.children
-        viewer.zoom = top
-        await pilot.press("home")
+        viewer.select(top)
+        await pilot.press("z", "home")
         assert viewer.position == top.began
         for key in ["right"] * 4 + ["e", "c", "a", "right", "left"]:
             await pilot.press(key)

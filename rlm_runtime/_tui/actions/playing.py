@@ -11,7 +11,8 @@ from rlm_runtime._tui.base import ViewerBase
 from rlm_runtime._tui.playback import Playback, next_speed
 from rlm_runtime._tui.stepping import Subtree
 
-_SECONDS_PER_TICK = 1 / 30
+_SECONDS_PER_TICK = 1 / 20
+"""To draw a large screen takes more than half of that: others have to come in between."""
 _LONGEST_TICK = 1.0
 """A process that was stopped for an hour goes on where it was, and does not jump."""
 _NOTICE_SECONDS = 3.0
