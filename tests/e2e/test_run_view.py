@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import termios
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from rlm_runtime._events import RunEnded
+from rlm_runtime._trace.reader import read_trace
 from tests.e2e.gates import Gate
 from tests.e2e.terminals import TerminalProgram, on_terminal
 from tests.e2e.test_view import MAIN
@@ -125,3 +130,29 @@ def test_a_viewer_that_fails_does_not_end_the_run(tmp_path: Path, gate: Gate) ->
     assert f"rlm: warning: {told}; the run goes on without it" in said
     assert "Traceback" not in said
     assert "forty-two" in said
+
+
+def test_the_viewer_leaves_no_handler_of_signals_behind(tmp_path: Path, gate: Gate) -> None:
+    with viewed(gate, tmp_path) as program:
+        program.press("q")
+        program.wait_for("1 node running, 0 done")
+        # What Textual's own would take the terminal again with
+        program.process.send_signal(signal.SIGCONT)
+        program.wait_for("1 node running, 0 done")
+        gate.open()
+        assert program.wait_end() == 0
+        assert program.is_as_before(), program.switched_on()
+    assert "forty-two" in after_viewer(program)
+
+
+def test_a_terminal_that_takes_nothing_holds_up_no_run(tmp_path: Path, gate: Gate) -> None:
+    with (tmp_path / "answer").open("w+b") as file:
+        with viewed(gate, tmp_path, stdout=file.fileno()) as program:
+            termios.tcflow(program.other, termios.TCOOFF)
+            for _ in range(300):
+                os.write(program.fd, b"b")
+            gate.open()
+            trace = next((tmp_path / "traces").iterdir()) / "trace.msgpack"
+            until = time.monotonic() + 15
+            while not any(isinstance(event, RunEnded) for event in read_trace(trace)):
+                assert time.monotonic() < until
