@@ -14,7 +14,7 @@ from rlm_runtime._events import (
     RunStarted,
     ToolCalled,
 )
-from rlm_runtime._tui.finding.needle import make_needle
+from rlm_runtime._tui.finding.needle import Needle, make_needle
 from rlm_runtime._tui.finding.search import Search, look_through
 from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.source import open_source
@@ -44,9 +44,16 @@ EVENTS: tuple[Event, ...] = (
 )
 
 
+def needle(text: str) -> Needle:
+    """Make what is looked for."""
+    made = make_needle(text)
+    assert made is not None
+    return made
+
+
 def look(record: Record, text: str) -> Search:
     """Look through a record to its end."""
-    search = Search(record, make_needle(text))
+    search = Search(record, needle(text))
     for _ in search.steps():
         pass
     return search
@@ -103,7 +110,7 @@ def test_a_search_goes_on_where_a_record_grew() -> None:
 @pytest.mark.parametrize("start", [0, 65_530, 65_536, 199_000])
 def test_a_long_text_is_looked_through_in_pieces(start: int) -> None:
     text = "x" * start + "the flood" + "y" * (200_000 - start)
-    steps = list(make_needle("flood").search(text))
+    steps = list(needle("flood").search(text))
     assert steps[-1] == start + 4
     assert len(steps) > start // 65_536
     assert set(steps[:-1]) <= {-1}
@@ -124,7 +131,7 @@ async def test_what_is_shortened_in_the_record_is_looked_for_in_the_trace(tmp_pa
             if batch.state != "reading":
                 break
         assert record.cut == {len(events) - 1}
-        search = Search(record, make_needle("needle"))
+        search = Search(record, needle("needle"))
         await look_through(search, source, lambda: None)
     assert search.found == [len(events) - 1]
     hit = search.hit(len(events) - 1)
@@ -134,5 +141,5 @@ async def test_what_is_shortened_in_the_record_is_looked_for_in_the_trace(tmp_pa
 
 def test_each_event_is_a_step_so_that_others_have_their_turn() -> None:
     record = record_of(*synthetic_events(2))
-    steps = Search(record, make_needle("no such text")).steps()
+    steps = Search(record, needle("no such text")).steps()
     assert sum(1 for _ in steps) > record.last // 2

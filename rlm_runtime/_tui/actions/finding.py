@@ -66,6 +66,7 @@ class FindActions(SearchActions, FilterActions):
         finding = self.found_so_far()
         return replace(
             super().make_view(),
+            search=self.shown_search(),
             finding=replace(finding, let_through=self.let_through, filter_error=self.filter_error),
         )
 

@@ -20,7 +20,8 @@ from rlm_runtime._tui.actions.going import GoActions
 from rlm_runtime._tui.details.moment_page import NOW
 from rlm_runtime._tui.details.pages import PAGES
 from rlm_runtime._tui.details.pane import Details
-from rlm_runtime._tui.finding.needle import make_needle
+from rlm_runtime._tui.finding.needle import PATTERN, make_needle
+from rlm_runtime._tui.finding.patterns import PatternError
 from rlm_runtime._tui.finding.search import Hit, Search, look_through
 from rlm_runtime._tui.finding.state import Finding, Unreadable
 from rlm_runtime._tui.source import Batch
@@ -55,7 +56,12 @@ class SearchActions(GoActions):
         """Look for another text; for none, if it is empty."""
         self.search, self.found, self.search_error = text, (), None
         self._wants_match = False
-        self._search = Search(self.record, make_needle(text)) if text else None
+        needle = None
+        try:
+            needle = make_needle(text)
+        except PatternError as exc:
+            self.search_error = Unreadable(str(exc), len(PATTERN) + exc.place, exc.possible)
+        self._search = Search(self.record, needle) if needle is not None else None
         self._search_on()
         self.show_soon()
 
@@ -81,18 +87,26 @@ class SearchActions(GoActions):
         """Tell what has been found."""
         search = self._search
         if search is None:
-            return Finding(search_error=self.search_error)
+            return Finding(text=self.search, search_error=self.search_error)
         self.found = self.found if len(self.found) == len(search.found) else tuple(search.found)
         hit = search.hit(self.position)
         owner = self.record.owners[self.position] if hit is not None else None
         of = "" if owner is None or owner.number is None else f" of node {owner.number}"
         return Finding(
+            text=self.search,
             number=search.number(self.position),
             where="" if hit is None else f"{hit.name}{of}: {hit.around}",
             is_searching=not search.is_done,
             search_error=self.search_error,
             entries=search.entries,
         )
+
+    def shown_search(self) -> str:
+        """Give the text to be marked: what was typed, or what the pattern found at the moment."""
+        hit = None if self._search is None else self._search.hit(self.position)
+        if hit is not None:
+            return hit.matched
+        return "" if self.search.startswith(PATTERN) else self.search
 
     def _search_on(self) -> None:
         """Look through the events that were not looked through yet, and stop any other search."""

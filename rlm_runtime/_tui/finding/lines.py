@@ -191,7 +191,7 @@ def _let_through(view: View) -> Text:
 
 def _matched(view: View) -> Text:
     finding, count = view.finding, len(view.found)
-    if not view.search:
+    if not finding.text or finding.search_error is not None:
         return Text("text, or re: and a pattern", _DIM, no_wrap=True)
     told = f"{count:,}" if not finding.number else f"{finding.number:,} of {count:,}"
     if finding.is_searching:

@@ -30,6 +30,8 @@ class Hit:
     """What the text is called."""
     around: str
     """Some of the text, with what was looked for in it."""
+    matched: str
+    """What was found, word for word."""
 
 
 class Search:
@@ -108,7 +110,7 @@ class Search:
                 if at >= 0:
                     start = max(0, at - _BEFORE)
                     around = ("…" if start else "") + text[start : at + _AFTER]
-                    return Hit(name, around)
+                    return Hit(name, around, self._needle.matched(text, at))
                 yield
         return None
 

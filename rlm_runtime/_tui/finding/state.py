@@ -21,6 +21,8 @@ class Unreadable:
 class Finding:
     """What has been found."""
 
+    text: str = ""
+    """What is looked for, as it was typed."""
     number: int = 0
     """Which match is at the moment, from 1; 0 where none is."""
     where: str = ""
