@@ -7,6 +7,10 @@ import pytest
 from textual.pilot import Pilot
 
 from benchmarks._synthetic_run import synthetic_events
+from rlm_runtime._events import CodeExecuted
+from rlm_runtime._trace.writer import open_trace_writer
+from rlm_runtime._tui.details.pages import PAGES
+from rlm_runtime._tui.details.pane import Details
 from rlm_runtime._tui.finding.lines import Line
 from tests._tui.viewing import open_viewer, screen_text, settle, viewer_of, write
 
@@ -27,6 +31,11 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
 async def small(folder: Path) -> Path:
     """Write a run with a root, two nodes below it, and nodes below these."""
     return await write(folder, *synthetic_events(6))
+
+
+async def failing(folder: Path) -> Path:
+    """Write a run with code that fails at three places."""
+    return await write(folder, *synthetic_events(6, seed=2))
 
 
 async def test_a_search_is_typed_and_its_matches_gone_to(tmp_path: Path) -> None:
@@ -195,3 +204,60 @@ async def test_what_is_pasted_into_a_line_is_harmless(tmp_path: Path) -> None:
         viewer_of(pilot).query_one("#search", Line).insert_text_at_cursor("a\x1b[31m\u202eb")
         await settle(pilot)
         assert viewer_of(pilot).search == "a\\x1b[31m\\u202eb"
+
+
+async def test_the_details_turn_to_what_was_found(tmp_path: Path) -> None:
+    async with open_viewer(await failing(tmp_path)) as pilot:
+        viewer = viewer_of(pilot)
+        await press(pilot, "slash", *"keyerror", "enter")
+        assert isinstance(viewer.record.events[viewer.position], CodeExecuted)
+        details = viewer.query_one(Details)
+        assert PAGES[details.page].name == "Output"
+        assert "KeyError" in screen_text(pilot)
+
+
+async def test_rows_with_a_match_have_a_dot_as_soon_as_it_has_happened(tmp_path: Path) -> None:
+    async with open_viewer(await failing(tmp_path)) as pilot:
+        viewer = viewer_of(pilot)
+        await press(pilot, "slash", *"keyerror", "enter")
+        first = viewer.found[0]
+        assert viewer.position == first, "it goes around"
+        owner = viewer.record.owners[first]
+        for position, is_found in ((first, True), (first - 1, False)):
+            viewer.move_to(position, track=False)
+            await settle(pilot)
+            row = next(row for row in viewer.view.rows if row.entry is owner)
+            assert viewer.view.finds_in(row) == is_found
+            assert ("•" in screen_text(pilot)) == is_found
+
+
+async def test_a_pattern_is_looked_for_and_what_it_finds_is_marked(tmp_path: Path) -> None:
+    async with open_viewer(await failing(tmp_path)) as pilot:
+        viewer = viewer_of(pilot)
+        await press(pilot, "slash", *"re:keye(")
+        assert "There is no ')' for this '('" in screen_text(pilot)
+        assert viewer.found == ()
+        await press(pilot, "backspace", *r"\w+", "enter")
+        assert viewer.found
+        assert viewer.view.search == "KeyError"
+
+
+async def test_a_run_that_grows_is_looked_through_as_it_does(tmp_path: Path) -> None:
+    events = list(synthetic_events(2))
+    async with open_trace_writer(tmp_path, "run") as writer:
+        for event in events[:20]:
+            writer.write(event)
+        await writer.wait_written()
+        async with open_viewer(writer.path, follow=True) as pilot:
+            viewer = viewer_of(pilot)
+            await press(pilot, "slash", *"final")
+            before = viewer.found
+            for event in events[20:]:
+                writer.write(event)
+            await writer.wait_written()
+            with anyio.fail_after(10):
+                while viewer.record.last < len(events) - 1 or viewer.is_searching:
+                    await pilot.pause(0.01)
+            await settle(pilot)
+            assert len(viewer.found) > len(before)
+            assert f"{len(viewer.found)}" in screen_text(pilot)

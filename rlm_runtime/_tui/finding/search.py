@@ -34,6 +34,10 @@ class Hit:
     """What was found, word for word."""
 
 
+_Place = tuple[str, str, int]
+"""What a text is called, the text, and where in it something was found."""
+
+
 class Search:
     """One search through one record, that goes on as the record grows."""
 
@@ -72,7 +76,7 @@ class Search:
                 if event is not None:
                     hit = yield from self._look(event)
                     if hit is not None:
-                        self._far[position] = hit
+                        self._far[position] = self._tell(*hit)
             if hit is not None:
                 self._note(position)
             self._next = position + 1
@@ -101,18 +105,20 @@ class Search:
             try:
                 next(steps)
             except StopIteration as end:
-                found: Hit | None = end.value
-                return found
+                return None if end.value is None else self._tell(*end.value)
 
-    def _look(self, event: Event) -> Generator[None, Event | None, Hit | None]:
+    def _look(self, event: Event) -> Generator[None, Event | None, _Place | None]:
         for name, text in texts_of(event):
             for at in self._needle.search(text):
                 if at >= 0:
-                    start = max(0, at - _BEFORE)
-                    around = ("…" if start else "") + text[start : at + _AFTER]
-                    return Hit(name, around, self._needle.matched(text, at))
+                    return name, text, at
                 yield
         return None
+
+    def _tell(self, name: str, text: str, at: int) -> Hit:
+        start = max(0, at - _BEFORE)
+        around = ("…" if start else "") + text[start : at + _AFTER]
+        return Hit(name, around, self._needle.matched(text, at))
 
     def _note(self, position: int) -> None:
         self.found.append(position)
