@@ -12,9 +12,13 @@ from textual.widgets import Input
 
 from benchmarks._synthetic_run import RUN, synthetic_events
 from rlm_runtime._events import CodeExecuted, Event, ModelReplied, RunForked, RunStarted
+from rlm_runtime._tui.comparing import loading
+from rlm_runtime._tui.comparing.align import align
 from rlm_runtime._tui.comparing.asking import AskRun, forked_from
 from rlm_runtime._tui.comparing.differences import Differences
 from rlm_runtime._tui.comparing.screen import Comparing
+from rlm_runtime._tui.comparing.side_by_side import _pieces
+from rlm_runtime._tui.source import open_source
 from tests._tui.viewing import open_viewer, record_of, screen_text, settle, viewer_of, write
 from tests.hostile_text import ALL, OBEYED
 
@@ -174,6 +178,38 @@ async def test_a_difference_at_the_end_of_a_long_text_is_found(tmp_path: Path) -
         assert "first: node 1, iteration 1: output" in await shown(pilot, "B−A")
         await pilot.press("tab", "G")
         await shown(pilot, "xb")
+
+
+async def test_only_so_many_long_texts_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_MOST_LOOKED_UP", 1)
+    long = [
+        replace(event, stdout="x" * 20_000) if isinstance(event, CodeExecuted) else event
+        for event in EVENTS
+    ]
+    path = await write(tmp_path, *long, run="one")
+    async with open_source(path) as source:
+        record, _ = await loading.read_all(source, lambda _: None)
+        alignment = align(record, record)
+        unsure = sum(step.unsure for pair in alignment.pairs for step in pair.steps)
+        left = await loading.look_closer(alignment, record, record, source, source)
+        assert left == unsure - 1 > 1
+
+
+def test_a_row_holds_only_so_many_characters_that_take_no_room() -> None:
+    (row, *_) = pieces = _pieces(0, "a", "e" + "\u0301" * 10_000, 40)
+    assert row[3] - row[2] <= 400
+    assert pieces[-1][3] == 10_001
+
+
+async def test_the_selected_row_is_in_sight_on_a_small_screen(tmp_path: Path) -> None:
+    async with compare(tmp_path, size=(80, 24)) as pilot:
+        await shown(pilot, "reply (different)")
+        differences = pilot.app.screen.query_one(Differences)
+        row = differences.number - round(differences.scroll_y)
+        assert 0 <= row < differences.size.height
+        assert not differences.show_horizontal_scrollbar
 
 
 async def test_hostile_texts_do_nothing_to_the_terminal(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from rlm_runtime._events import CodeExecuted, Event, ModelRequested, NodeStarted, SubCallStarted
 from rlm_runtime._trace.writer import open_trace_writer
 from rlm_runtime._tui.beside import GivenUpError, run_beside
+from rlm_runtime._tui.details import context_reading
 from rlm_runtime._tui.details.context_reading import texts_in
 from rlm_runtime._tui.record.context_map import clip, draw, gaps, length_of, merge
 from rlm_runtime._tui.record.text_matching import Matcher
@@ -177,6 +178,30 @@ async def test_the_map_is_that_of_the_moment(tmp_path: Path) -> None:
         assert "▓ printed 10 %" in screen and "llm_query 0" not in screen.split("By whom")[1]
         await pilot.press("home", "right")
         await shown(pilot, "· neither 100 %")
+
+
+@pytest.mark.anyio
+async def test_only_so_many_texts_are_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context_reading, "_MOST_TEXTS", 1)
+    path = await write_run(tmp_path, BOOK, BOOK[:-5])
+    async with open_viewer(path, size=(120, 60)) as pilot:
+        await pilot.press("0")
+        screen = await shown(pilot, "3 more texts were not looked at")
+        assert "█ sent 0 %" in screen
+
+
+@pytest.mark.anyio
+async def test_a_text_that_is_too_large_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context_reading, "_MOST_CHARS", 2000)
+    path = await write_run(tmp_path, BOOK, BOOK[:-5])
+    async with open_viewer(path, size=(120, 60)) as pilot:
+        await pilot.press("0")
+        screen = await shown(pilot, "1 more texts were not looked at")
+        assert "▓ printed 10 %" in screen and "█ sent 0 %" in screen
 
 
 @pytest.mark.anyio

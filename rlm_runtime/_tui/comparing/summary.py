@@ -45,7 +45,7 @@ def summarise_difference(a: Record, b: Record, alignment: Alignment, left: int) 
     entries = len(alignment.pairs) - 1
     parts = [
         f"B−A  {tokens:+,} tokens  {cost}  {time}",
-        f"{alignment.differing:,} of {entries:,} entries differ" if alignment.differing else "",
+        f"{alignment.differing:,} of {entries:,} differ" if alignment.differing else "",
         f"first: {name_difference(alignment, *alignment.first)}"
         if alignment.first
         else "no difference",

@@ -42,8 +42,10 @@ class _Budget:
 
     def takes(self, chars: int) -> bool:
         """Tell whether there is room for a text; note it if not."""
-        if self.texts <= 0 or chars > self.chars:
+        if self.texts <= 0 or self.chars <= 0 or chars > self.chars:
             self.left_out += 1
+            # To have read it took long too
+            self.chars //= 2 if chars else 1
             return False
         self.texts -= 1
         self.chars -= chars
@@ -128,13 +130,19 @@ async def _sent(
             continue
         name = f"{'node' if event.recursive else 'llm_query'} {event.sub_call}"
         for ref, preview in ((event.prompt_ref, event.prompt), (event.context_ref, "")):
+            if not ref and not preview:
+                continue
             if ref and ref == own_ref:
                 whole.append(_Told(child.began, "sent", name, ""))
                 continue
-            if ref and ref not in known and budget.texts > 0 and budget.chars > 0:
-                known[ref] = await _read_texts(source, ref, preview)
+            if not budget.takes(0):
+                continue
+            if ref and ref not in known:
+                text = await _read_texts(source, ref, preview)
+                # What does not fit is not kept either: there may be many of them
+                known[ref] = text if budget.takes(len(text)) else ""
             text = known.get(ref, preview)
-            if text and budget.takes(len(text)):
+            if text:
                 told.append(_Told(child.began, "sent", name, text))
     return told, whole
 
