@@ -34,9 +34,13 @@ class DetailsActions(ViewerBase):
     BINDINGS = [
         *(
             Binding(
-                str(key), f"page({key - 1})", f"Page: {page.name}", id=f"page.{key}", show=False
+                str(key % 10),
+                f"page({key - 1})",
+                f"Page: {page.name}",
+                id=f"page.{key}",
+                show=False,
             )
-            for key, page in enumerate(PAGES[:9], start=1)
+            for key, page in enumerate(PAGES[:10], start=1)
         ),
         Binding("greater_than_sign", "turn_page(1)", "Next page", id="page.next", show=False),
         Binding("less_than_sign", "turn_page(-1)", "Previous page", id="page.previous", show=False),
