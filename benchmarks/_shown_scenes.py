@@ -34,9 +34,9 @@ class Scene:
 
 SCENES = {
     "finished": Scene("finished", ("down", "2"), "Chapter 2"),
-    "errors": Scene("errors", ("home", "e", "e", "e", "e", "8"), "model_error"),
+    "errors": Scene("errors", ("end", "E", "E", "8"), "8 Error"),
     "followed": Scene("finished", ("t",), "llm_query", events=230),
-    "search": Scene("finished", ("slash", *"sluice", "enter"), "sluice"),
+    "search": Scene("finished", ("home", "slash", *"sluice", "enter", *"nnnnnn"), "7 of 24"),
     "diff": Scene("finished", (), "iffer", beside="other"),
 }
 SIZES = ((80, 24), (120, 40), (200, 60))

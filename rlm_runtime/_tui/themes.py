@@ -19,7 +19,13 @@ THEMES = (
         background="#0F1419",
         surface="#151B22",
         panel="#1E2630",
-        variables={"footer-key-foreground": "#F0E442", "input-selection-background": "#0072B2 60%"},
+        variables={
+            "footer-key-foreground": "#F0E442",
+            "input-selection-background": "#0072B2 60%",
+            "scrollbar": "#34404E",
+            "scrollbar-background": "#151B22",
+            "scrollbar-corner-color": "#151B22",
+        },
     ),
     Theme(
         name="rlm-light",
@@ -35,7 +41,13 @@ THEMES = (
         surface="#F4F4F1",
         panel="#E6E7E3",
         dark=False,
-        variables={"footer-key-foreground": "#00639B", "input-selection-background": "#56B4E9 50%"},
+        variables={
+            "footer-key-foreground": "#00639B",
+            "input-selection-background": "#56B4E9 50%",
+            "scrollbar": "#B9BCB5",
+            "scrollbar-background": "#F4F4F1",
+            "scrollbar-corner-color": "#F4F4F1",
+        },
     ),
     Theme(
         name="rlm-contrast",
