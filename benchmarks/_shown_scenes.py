@@ -34,7 +34,7 @@ class Scene:
 
 SCENES = {
     "finished": Scene("finished", ("down", "2"), "Chapter 2"),
-    "errors": Scene("errors", ("end", "E", "E", "8"), "8 Error"),
+    "errors": Scene("errors", ("end", "E", "E", "8"), "max_iterations is 2"),
     "followed": Scene("finished", ("t",), "llm_query", events=230),
     "search": Scene("finished", ("home", "slash", *"sluice", "enter", *"nnnnnn"), "7 of 24"),
     "diff": Scene("finished", (), "iffer", beside="other"),
