@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 from rlm_runtime._events import Event
 from rlm_runtime._printable import one_line
@@ -59,7 +59,7 @@ def _when(scale: TimeScale, column: int) -> str:
 
 
 def _tell_group(view: View, row: Row, scale: TimeScale, column: int) -> str:
-    position = min(view.position, view.record.position_at(scale.seconds(column + 1)))
+    position = min(view.position, view.record.position_at(scale.seconds(column + 0.5)))
     at_work = sum(entry.state(position) == "running" for entry in row.group)
     return f"{at_work:,} of {len(row.group):,} at work"
 
@@ -67,10 +67,10 @@ def _tell_group(view: View, row: Row, scale: TimeScale, column: int) -> str:
 def _error_at(activity: Activity, view: View, entry: Entry, scale: TimeScale, column: int) -> str:
     """Tell the first error of a column."""
     errors = activity.errors(entry)
-    number = bisect_right(errors, view.record.position_at(scale.seconds(column) - 1e-9))
+    number = bisect_left(errors, column, key=lambda one: scale.column(view.record.time(one)))
     if number >= len(errors) or errors[number] > view.position:
         return ""
-    if view.record.time(errors[number]) >= scale.seconds(column + 1):
+    if scale.column(view.record.time(errors[number])) != column:
         return ""
     return _reason(view.record.events[errors[number]])
 

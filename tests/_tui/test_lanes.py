@@ -225,12 +225,3 @@ async def test_an_error_at_the_time_of_the_moment_but_after_it_is_not_shown(
             await settle(pilot)
             assert lines(pilot)[1][lanes_of(pilot).scale.column(2)] == glyph
             assert ("429" in lines(pilot)[-1]) is (glyph == "✗")
-
-
-async def test_what_begins_after_the_moment_is_not_told(tmp_path: Path) -> None:
-    async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
-        await pilot.hover("#lanes", offset=(x_of(pilot, 5), 1))
-        for position, told in ((5, "code"), (4, "model call")):
-            viewer_of(pilot).move_to(position)
-            await settle(pilot)
-            assert told in lines(pilot)[-1]
