@@ -59,6 +59,12 @@ def test_an_error_is_told_by_its_last_line() -> None:
     assert told(record, 11, 1) == "11s  ✗ ValueError: no flood"
 
 
+def test_an_error_does_not_steer_the_terminal() -> None:
+    record = record_of(at(0, node_started(0)), at(5, executed(0, 1, ALL + "\x1b[2J")))
+    assert "✗" in told(record, 5, 1)
+    assert not OBEYED.search(told(record, 5, 1))
+
+
 def test_a_limit_is_told() -> None:
     record = record_of(at(0, node_started(0)), at(5, node_ended(0, "max_cost")))
     assert told(record, 5, 1) == "5s  ✗ max_cost"
