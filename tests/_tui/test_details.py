@@ -17,7 +17,7 @@ from rlm_runtime._tui.details.pages import PAGES
 from rlm_runtime._tui.details.pane import Details
 from rlm_runtime._tui.details.tabs import PageTabs
 from rlm_runtime._tui.details.text_view import TextView
-from tests._tui.test_pages import asked, called, code, ended, ran, replied, started, sub_ended
+from tests._tui.moments import asked, called, code, ended, ran, replied, started, sub_ended
 from tests._tui.viewing import open_viewer, screen_text, settle, viewer_of, write
 
 pytestmark = pytest.mark.anyio
