@@ -48,6 +48,14 @@ class TerminalProgram:
         self._from = len(self.said)
         os.write(self.fd, keys.encode())
 
+    def stall(self, key: str) -> None:
+        """Take nothing any more, while a key is pressed so often that much is to be drawn."""
+        termios.tcflow(self.other, termios.TCOOFF)
+        for _ in range(100):
+            os.write(self.fd, key.encode())
+            # So far apart that each is drawn by itself
+            time.sleep(0.03)
+
     def wait_for(self, text: str, *, seconds: float = 15) -> None:
         """Wait until a text has been written since the last key."""
         until = time.monotonic() + seconds

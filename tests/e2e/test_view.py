@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
@@ -106,10 +104,7 @@ def test_no_color_draws_without(folder: Path) -> None:
 def test_a_terminal_that_takes_nothing_holds_up_nobody(folder: Path) -> None:
     with on_terminal(folder, "view", "r1") as program:
         program.wait_for("answered")
-        # From here on nobody reads what is drawn
-        termios.tcflow(program.other, termios.TCOOFF)
-        for _ in range(300):
-            os.write(program.fd, b"\x1b[H\x1b[F")
+        program.stall("b")
         program.process.send_signal(signal.SIGTERM)
         assert program.process.wait(10) == 143
 
