@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -47,6 +48,20 @@ class TerminalProgram:
         """Type something, and forget what was said before as far as `wait_for` goes."""
         self._from = len(self.said)
         os.write(self.fd, keys.encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size of the terminal."""
+        self._from = len(self.said)
+        fcntl.ioctl(self.other, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        # It is nobody's controlling terminal, so the kernel tells nobody
+        self.process.send_signal(signal.SIGWINCH)
+
+    def wait_row(self, row: int, *, seconds: float = 15) -> None:
+        """Wait until a row has been written to since the last key."""
+        until = time.monotonic() + seconds
+        while b"\x1b[%d;" % row not in self.said[self._from :]:
+            assert time.monotonic() < until, f"nothing in row {row}"
+            self._read()
 
     def stall(self, key: str) -> None:
         """Take nothing any more, while a key is pressed so often that much is to be drawn."""
