@@ -157,7 +157,7 @@ def test_a_new_moment_gives_the_same_as_a_new_matcher() -> None:
 
 def test_a_chain_of_many_thousand_nodes_is_no_trouble() -> None:
     record = Record()
-    for number in range(20_000):
+    for number in range(60_000):
         record.add(
             NodeStarted(
                 node=number,
@@ -168,6 +168,8 @@ def test_a_chain_of_many_thousand_nodes_is_no_trouble() -> None:
                 context="",
             )
         )
-    matches = Matcher(record, parse_query("node=19999")).matches(record.last, is_over=False)
-    assert len(matches.ids) == 20_000
-    assert matches.found == {19_999}
+    matches = Matcher(record, parse_query("node=59999")).matches(record.last, is_over=False)
+    assert len(matches.ids) == 60_000
+    assert matches.found == {59_999}
+    all_of_them = Matcher(record, parse_query("depth>=0")).matches(record.last, is_over=False)
+    assert all_of_them.found == all_of_them.ids == matches.ids

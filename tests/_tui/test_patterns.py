@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import random
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlm_runtime._tui.finding.automaton import _MOST_STATES, Automaton
+from rlm_runtime._tui.finding.automaton import _MOST_CHARS, _MOST_STATES, Automaton
 from rlm_runtime._tui.finding.needle import PatternNeedle, make_needle
 from rlm_runtime._tui.finding.patterns import PatternError, read_pattern
 
@@ -107,7 +108,10 @@ def test_no_pattern_takes_longer_than_the_text_is_long(pattern: str) -> None:
 
 def test_the_states_that_are_kept_are_bounded() -> None:
     automaton = Automaton(*read_pattern("a.{12}b", exact=True))
-    text = "".join("a" if (n * n // 7) % 3 else "c" for n in range(20_000))
+    chance = random.Random(1)
+    text = "".join(chance.choice("ac") for _ in range(20_000))
     state, at = automaton.ends(automaton.start, text)
     assert at == -1
     assert len(automaton._states) <= _MOST_STATES
+    automaton.ends(automaton.start, "".join(map(chr, range(0x4E00, 0x4E00 + 5_000))))
+    assert max(map(len, automaton._states.values())) <= _MOST_CHARS
