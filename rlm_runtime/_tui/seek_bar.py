@@ -15,7 +15,7 @@ from rlm_runtime._tui.scrubber import Scrubber
 from rlm_runtime._tui.timescale import TimeScale, scale_to, tell_time
 from rlm_runtime._tui.view import View
 
-_GLYPHS = {"error": "✗", "answer": "✓", "child": "╷"}
+_GLYPHS = {"error": "✗", "answer": "✓", "child": "╷", "found": "•"}
 _LEAST_BAR = 10
 
 
@@ -30,6 +30,7 @@ class SeekBar(Scrubber):
         "seek--answer",
         "seek--child",
         "seek--live",
+        "seek--found",
     }
     DEFAULT_CSS = """
     SeekBar {
@@ -39,13 +40,14 @@ class SeekBar(Scrubber):
         .seek--error { color: $error; }
         .seek--answer { color: $success; }
         .seek--child { color: $primary; }
+        .seek--found { color: $warning; text-style: bold; }
         .seek--live { color: $success; text-style: bold; }
     }
     """
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self._marks: tuple[tuple[int, TimeScale], list[str]] | None = None
+        self._marks: tuple[tuple[object, ...], list[str]] | None = None
 
     def show(self, view: View) -> None:
         """Show where a moment is."""
@@ -82,7 +84,7 @@ class SeekBar(Scrubber):
 
     def _bar(self, view: View, width: int) -> list[Segment]:
         scale = self._scale(view, width)
-        marks = self._find_marks(view.record, scale)
+        marks = self._find_marks(view, scale)
         cursor = scale.column(view.seconds)
         segments: list[Segment] = []
         column = 0
@@ -94,15 +96,16 @@ class SeekBar(Scrubber):
                 text, style = "┃", self._style("cursor")
             else:
                 text = _GLYPHS.get(name, "━" if place < 0 else "─") * length
-                style = self._style("future" if place > 0 else name or "past")
+                style = self._style("future" if place > 0 and name != "found" else name or "past")
             segments.append(Segment(text, style))
             column += length
         return segments
 
-    def _find_marks(self, record: Record, scale: TimeScale) -> list[str]:
-        key = record.last, scale
+    def _find_marks(self, view: View, scale: TimeScale) -> list[str]:
+        record = view.record
+        key = record.last, scale, view.finding.text, len(view.found)
         if self._marks is None or self._marks[0] != key:
-            self._marks = key, find_marks(record, record.marks, scale)
+            self._marks = key, find_marks(record, record.marks, scale, view.found)
         return self._marks[1]
 
     def scale_at(self, y: int) -> tuple[int, TimeScale] | None:
@@ -114,12 +117,15 @@ class SeekBar(Scrubber):
         return (first, self._scale(self.shown, width)) if width > 0 else None
 
 
-def find_marks(record: Record, marks: Marks, scale: TimeScale) -> list[str]:
+def find_marks(
+    record: Record, marks: Marks, scale: TimeScale, found: Sequence[int] = ()
+) -> list[str]:
     """Name for each column what is most worth to be seen in it; empty where there is nothing."""
     edges = [_first_event(record, scale, column) for column in range(scale.width)]
     names: list[str] = []
     for first, end in pairwise([*edges, len(record.events)]):
         for name, positions in (
+            ("found", found),
             ("error", marks.errors),
             ("answer", marks.answers),
             ("child", marks.children),

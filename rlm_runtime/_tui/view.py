@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -47,7 +47,7 @@ class View:
     filter: str = ""
     search: str = ""
     """What is looked for, to be marked in texts."""
-    found: Collection[int] = ()
+    found: Sequence[int] = ()
     """The positions where it is found."""
     finding: Finding = field(default_factory=Finding)
     """What else search and filter have found."""

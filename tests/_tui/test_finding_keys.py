@@ -12,6 +12,8 @@ from rlm_runtime._trace.writer import open_trace_writer
 from rlm_runtime._tui.details.pages import PAGES
 from rlm_runtime._tui.details.pane import Details
 from rlm_runtime._tui.finding.lines import Line
+from rlm_runtime._tui.node_tree import NodeTree
+from rlm_runtime._tui.seek_bar import SeekBar
 from tests._tui.viewing import open_viewer, screen_text, settle, viewer_of, write
 
 pytestmark = pytest.mark.anyio
@@ -228,7 +230,18 @@ async def test_rows_with_a_match_have_a_dot_as_soon_as_it_has_happened(tmp_path:
             await settle(pilot)
             row = next(row for row in viewer.view.rows if row.entry is owner)
             assert viewer.view.finds_in(row) == is_found
-            assert ("•" in screen_text(pilot)) == is_found
+            tree = viewer.query_one(NodeTree)
+            lines = [tree.render_line(y).text for y in range(tree.size.height)]
+            assert any("•" in line for line in lines) == is_found
+
+
+async def test_matches_are_marks_in_the_bar(tmp_path: Path) -> None:
+    async with open_viewer(await failing(tmp_path)) as pilot:
+        await press(pilot, "slash", *"keyerror")
+        bar = pilot.app.query_one(SeekBar)
+        assert bar.render_line(0).text.count("•") == len(viewer_of(pilot).found) == 3
+        await press(pilot, "escape")
+        assert "•" not in bar.render_line(0).text
 
 
 async def test_a_pattern_is_looked_for_and_what_it_finds_is_marked(tmp_path: Path) -> None:
