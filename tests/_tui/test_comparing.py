@@ -195,6 +195,7 @@ async def test_only_so_many_long_texts_are_read_again(
         unsure = sum(step.unsure for pair in alignment.pairs for step in pair.steps)
         left = await loading.look_closer(alignment, record, record, source, source)
         assert left == unsure - 1 > 1
+        assert sum(step.unsure for pair in alignment.pairs for step in pair.steps) == left
 
 
 def test_a_row_holds_only_so_many_characters_that_take_no_room() -> None:
