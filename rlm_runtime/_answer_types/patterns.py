@@ -1,4 +1,4 @@
-"""Regular expressions of schemas, which may be hostile: Rust's, bounded in size and work.
+"""Regular expressions, which may be hostile as their texts may: Rust's, bounded in size and work.
 
 Rust's engine never backtracks, but it takes time for each state and character, and lets no other
 thread run meanwhile: `(?:a{1,1000}){1,100}x` took 109 s for 100,000 characters.
@@ -26,16 +26,21 @@ _VERBOSE = re.compile(r"\(\?[a-zA-Z-]*x")
 
 
 class Pattern:
-    """A pattern that a text must have a match for, anywhere in it."""
+    """A pattern that a text must have a match for, anywhere in it.
 
-    def __init__(self, source: str) -> None:
+    Args:
+        source: It.
+        flags: What stands before it, such as `(?i)`; not in what an error tells.
+    """
+
+    def __init__(self, source: str, *, flags: str = "") -> None:
         self.source = source
         self.states = _most_states(source)
         """The most states that its automaton has, roughly."""
         self.most_chars = _STATES_TIMES_CHARS // self.states
         """Longer texts would take too long."""
         try:
-            self._validator = SchemaValidator(core_schema.str_schema(pattern=source))
+            self._validator = SchemaValidator(core_schema.str_schema(pattern=flags + source))
         except SchemaError as exc:
             reason = str(exc).strip().splitlines()[-1]
             raise ConfigError(f"Cannot use the pattern {source!r}: {reason}") from None

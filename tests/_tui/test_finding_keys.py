@@ -248,7 +248,7 @@ async def test_a_pattern_is_looked_for_and_what_it_finds_is_marked(tmp_path: Pat
     async with open_viewer(await failing(tmp_path)) as pilot:
         viewer = viewer_of(pilot)
         await press(pilot, "slash", *"re:keye(")
-        assert "There is no ')' for this '('" in screen_text(pilot)
+        assert "unclosed group" in screen_text(pilot)
         assert viewer.found == ()
         await press(pilot, "backspace", *r"\w+", "enter")
         assert viewer.found

@@ -6,6 +6,7 @@ import time
 
 from textual.binding import Binding
 
+from rlm_runtime._errors import ConfigError
 from rlm_runtime._events import (
     AnswerGiven,
     CodeExecuted,
@@ -21,7 +22,6 @@ from rlm_runtime._tui.details.moment_page import NOW
 from rlm_runtime._tui.details.pages import PAGES
 from rlm_runtime._tui.details.pane import Details
 from rlm_runtime._tui.finding.needle import PATTERN, make_needle
-from rlm_runtime._tui.finding.patterns import PatternError
 from rlm_runtime._tui.finding.search import Hit, Search, look_through
 from rlm_runtime._tui.finding.state import Finding, Unreadable
 from rlm_runtime._tui.source import Batch
@@ -59,8 +59,8 @@ class SearchActions(GoActions):
         needle = None
         try:
             needle = make_needle(text)
-        except PatternError as exc:
-            self.search_error = Unreadable(str(exc), len(PATTERN) + exc.place, exc.possible)
+        except ConfigError as exc:
+            self.search_error = Unreadable(str(exc), len(PATTERN), "no looking around or back")
         self._search = Search(self.record, needle) if needle is not None else None
         self._search_on()
         self.show_soon()
