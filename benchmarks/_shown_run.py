@@ -75,7 +75,7 @@ class _Run(Told):
             thought = "The word itself should do."
         at = self._iterate(node, at, 2, thought, texts.NEAR, near, seconds=0.04)
         began = at = self.say(node, at, 3, "One child for each chapter.", texts.ASK)
-        numbers = _NEAR[1:] if self._story == "other" else _NEAR
+        numbers = _NEAR[:-1] if self._story == "other" else _NEAR
         at = max(self._chapter(node, at + 0.02, 1, number) for number in numbers)
         found = f"{sorted(texts.CAUSES)}\n"
         self.ran(node, at, 3, found, at - began, ("chapters", "near", "found"))

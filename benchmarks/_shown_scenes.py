@@ -37,7 +37,7 @@ SCENES = {
     "errors": Scene("errors", ("end", "E", "E", "8"), "max_iterations is 2"),
     "followed": Scene("finished", ("t",), "llm_query", events=230),
     "search": Scene("finished", ("home", "slash", *"sluice", "enter", *"nnnnnn"), "7 of 24"),
-    "diff": Scene("finished", (), "entries differ", beside="other"),
+    "diff": Scene("finished", (), " differ  ·", beside="other"),
 }
 SIZES = ((80, 24), (120, 40), (200, 60))
 
