@@ -40,6 +40,7 @@ _BAR = (
     ("✗", "an error", "error"),
     ("╷", "a node or completion begins", "primary"),
     ("✓", "an answer", "success"),
+    ("•", "a place where what is searched for was found", "warning"),
 )
 
 
