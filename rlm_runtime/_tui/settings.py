@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rlm_runtime._printable import one_line, reason
+from rlm_runtime._tui.playback import SPEEDS
 from rlm_runtime._tui.view import Heat
 
 _MOST_BYTES = 100_000
-_SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class ViewerSettings:
 _EXPECTED = {
     "theme": "the name of a theme",
     "heat": "'off', 'cost' or 'time'",
-    "speed": ", ".join(f"{speed:g}" for speed in _SPEEDS),
+    "speed": ", ".join(f"{speed:g}" for speed in SPEEDS),
     "track": "true or false",
     "wrap": "true or false",
     "keys": "a table",
@@ -82,7 +82,7 @@ def _with(settings: ViewerSettings, name: str, value: object) -> ViewerSettings 
             return replace(settings, theme=theme)
         case "heat", "off" | "cost" | "time" as heat:
             return replace(settings, heat=heat)
-        case "speed", float() | int() as speed if not isinstance(speed, bool) and speed in _SPEEDS:
+        case "speed", float() | int() as speed if not isinstance(speed, bool) and speed in SPEEDS:
             return replace(settings, speed=float(speed))
         case "track", bool(track):
             return replace(settings, track=track)

@@ -12,7 +12,8 @@ from rlm_runtime._tui.record.critical_path import (
     CriticalPath,
     Ends,
     Segment,
-    find_critical_path,
+    make_path,
+    walk,
 )
 from rlm_runtime._tui.record.record import Record
 from tests._cli.events import (
@@ -28,6 +29,11 @@ from tests._cli.events import (
 )
 from tests._tui.made_up import honest, runs
 from tests._tui.viewing import record_of
+
+
+def find_critical_path(ends: Ends, position: int) -> CriticalPath:
+    ends.catch_up(len(ends.record.events))
+    return make_path(list(walk(ends, position)))
 
 
 def at(seconds: float, event: Event) -> Event:

@@ -13,7 +13,6 @@ from rlm_runtime._printable import printable
 MOST_CHARS = 200_000
 MOST_LINES = 20_000
 _DEPTH = 30
-_MOST_WORDS = 400
 _LINE_FOR_WORDS = 4000
 _WORD = re.compile(r"\w+|\s+|.", re.DOTALL)
 _TAB = 4

@@ -59,11 +59,6 @@ class Layout:
             self._count()
         return line
 
-    def block_at(self, y: int) -> Block | None:
-        """Tell which block a line is of."""
-        at = bisect_right(self._ends, y)
-        return self.document.blocks[at] if at < len(self._parts) else None
-
     def find(self, needle: str, y: int, *, forward: bool = True) -> int | None:
         """Find the nearest line that holds a text, from a line on; None where there is none."""
         if not needle or not self._parts:

@@ -117,12 +117,6 @@ class Ends:
         return next((one for one in newest if one.ended(position) is None), None)
 
 
-def find_critical_path(ends: Ends, position: int) -> CriticalPath:
-    """Find the critical path up to a position."""
-    ends.catch_up(len(ends.record.events))
-    return make_path(list(walk(ends, position)))
-
-
 def walk(ends: Ends, position: int) -> Iterator[Segment]:
     """Give the segments of the critical path up to a position, from the last to the first.
 
