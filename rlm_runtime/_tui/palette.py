@@ -10,7 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from rlm_runtime._printable import one_line
-from rlm_runtime._tui.base import ViewerBase
+from rlm_runtime._tui.actions.going import GoActions
 from rlm_runtime._tui.keys import KeyInUse, keys_in_use
 from rlm_runtime._tui.record.entry import Entry
 
@@ -51,15 +51,17 @@ class ViewerCommands(Provider):
 
     def _node(self, query: str) -> Entry | None:
         found = _NUMBER.match(query.strip())
-        if found is None or not isinstance(self.app, ViewerBase):
+        if found is None or not isinstance(self.app, GoActions):
             return None
         entry = self.app.record.node(int(found[1]))
-        # What has not begun at the moment is not there to go to
-        return entry if entry is not None and entry.began <= self.app.position else None
+        # What has no number at the moment is not there to go to
+        if entry is None or entry.number_at(self.app.position) is None:
+            return None
+        return entry
 
     def _go_to(self, entry: Entry) -> Callable[[], None]:
-        assert isinstance(self.app, ViewerBase)
-        return partial(self.app.select, entry)
+        assert isinstance(self.app, GoActions)
+        return partial(self.app.select_in_sight, entry)
 
     def _wear(self, theme: str) -> None:
         self.app.theme = theme

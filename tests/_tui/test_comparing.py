@@ -85,6 +85,17 @@ async def test_enter_shows_the_moment_in_the_viewer(tmp_path: Path) -> None:
         assert viewer.entry is viewer.record.owners[REPLIES[3]]
 
 
+async def test_what_is_shown_in_the_viewer_is_in_sight_there(tmp_path: Path) -> None:
+    async with compare(tmp_path) as pilot:
+        viewer = viewer_of(pilot)
+        owner = viewer.record.owners[REPLIES[3]]
+        assert owner is not None and owner.parent is not None
+        viewer.folded.add(owner.parent.id)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert viewer.view.rows[viewer.view.row].entry is owner
+
+
 @pytest.mark.parametrize("key", ["escape", "q"])
 async def test_going_back_leaves_the_viewer_as_it_was(tmp_path: Path, key: str) -> None:
     async with compare(tmp_path) as pilot:

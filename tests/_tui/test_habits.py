@@ -14,6 +14,7 @@ from textual.widgets import Input
 from benchmarks._synthetic_run import synthetic_events
 from rlm_runtime._events import NodeStarted, RunStarted
 from rlm_runtime._tui.help_screen import HelpScreen
+from rlm_runtime._tui.palette import ViewerCommands
 from tests._tui.viewing import open_viewer, screen_text, settle, viewer_of, write
 from tests.hostile_text import ALL, OBEYED
 
@@ -78,6 +79,34 @@ async def test_the_palette_goes_to_a_node(trace: Path) -> None:
         with anyio.fail_after(20):
             while (entry := viewer_of(pilot).view.entry) is None or entry.number != 2:
                 await pilot.pause(0.01)
+
+
+async def test_the_palette_goes_to_a_node_that_is_hidden(trace: Path) -> None:
+    async with open_viewer(trace) as pilot:
+        viewer = viewer_of(pilot)
+        viewer.zoom = viewer.record.node(2)
+        viewer.folded.add(0)
+        await pilot.press("ctrl+p")
+        pilot.app.screen.query_one(Input).value = "node 1"
+        await wait_for_text(pilot, "Go to node 1")
+        await pilot.press("down", "enter")
+        with anyio.fail_after(20):
+            while (entry := viewer.view.entry) is None or entry.number != 1:
+                await pilot.pause(0.01)
+        assert viewer.view.rows[viewer.view.row].entry is entry
+
+
+async def test_the_palette_knows_no_node_before_it_has_its_number(trace: Path) -> None:
+    async with open_viewer(trace) as pilot:
+        viewer = viewer_of(pilot)
+        node = viewer.record.node(1)
+        assert node is not None and node.numbered is not None and node.began < node.numbered
+        viewer.move_to(node.numbered - 1)
+        await pilot.press("ctrl+p")
+        commands = ViewerCommands(pilot.app.screen)
+        assert not [hit async for hit in commands.search("node 1") if "Go to" in str(hit.text)]
+        viewer.move_to(node.numbered)
+        assert [hit async for hit in commands.search("node 1") if "Go to" in str(hit.text)]
 
 
 async def test_the_palette_puts_on_a_theme(trace: Path) -> None:

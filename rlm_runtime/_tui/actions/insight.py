@@ -6,12 +6,12 @@ from pathlib import Path
 
 from textual.binding import Binding
 
-from rlm_runtime._tui.base import ViewerBase
+from rlm_runtime._tui.actions.going import GoActions
 from rlm_runtime._tui.comparing.asking import AskRun, forked_from
 from rlm_runtime._tui.comparing.screen import Comparing
 
 
-class InsightActions(ViewerBase):
+class InsightActions(GoActions):
     """Comparing the run with another one."""
 
     BINDINGS = [Binding("d", "compare", "Compare with another run", id="compare", show=False)]
@@ -44,7 +44,7 @@ class InsightActions(ViewerBase):
 
     def _show_found(self, position: int | None) -> None:
         if position is not None:
+            self.move_to(position, track=False)
             owner = self.record.owners[position]
             if owner is not None:
-                self.entry = owner
-            self.move_to(position, track=False)
+                self.select_in_sight(owner)
