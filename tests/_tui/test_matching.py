@@ -123,6 +123,14 @@ def test_a_filter_lets_through(text: str, found: set[int]) -> None:
     assert ids(text) == found
 
 
+def test_a_reason_that_nobody_knows_is_an_error_as_in_the_tree() -> None:
+    end = NodeEnded(node=0, stop_reason="melted", answer="", answer_type="", error="hot")  # type: ignore[arg-type]  # another release may have it
+    record = record_of(*SMALL[:-1], end)
+    for text, found in (("status:error", {ROOT, DAM}), ("status:limit", {MILL})):
+        matcher = Matcher(record, parse_query(text))
+        assert set(matcher.matches(record.last, is_over=False).found) == found
+
+
 def test_what_matches_is_what_holds_at_the_moment() -> None:
     dam_begins, dam_runs = 6, 7
     assert ids("status:queued", dam_begins) == {DAM}

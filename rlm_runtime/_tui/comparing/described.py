@@ -75,7 +75,6 @@ def _tell_entry(record: Record, entry: Entry | None, last: int) -> str:
     if entry is None:
         return "·"
     look = look_of(entry.state(last))
-    ended = entry.ended(last)
-    seconds = record.time(last if ended is None else ended) - record.time(entry.began)
     cost = short_cost(entry.below.cost(last), entry.below.known_cost(last))
-    return f"{look.glyph} {look.word}  {cost}  {short_time(seconds)}  {entry.query}"
+    took = short_time(record.seconds_of(entry, last))
+    return f"{look.glyph} {look.word}  {cost}  {took}  {entry.query}"

@@ -41,14 +41,12 @@ def tell_entry(record: Record, entry: Entry | None, last: int) -> str | None:
     """Tell of an entry in a few lines; None where there is none."""
     if entry is None:
         return None
-    ended = entry.ended(last)
-    seconds = record.time(last if ended is None else ended) - record.time(entry.began)
     spent = short_cost(entry.below.cost(last), entry.below.known_cost(last))
     return "\n".join(
         (
             f"{name_of(entry)}, depth {entry.depth}, {entry.model}",
             f"state: {entry.state(last)}",
-            f"time: {short_time(seconds)}",
+            f"time: {short_time(record.seconds_of(entry, last))}",
             f"cost with all below: {spent}",
             f"tokens with all below: {entry.below.tokens(last):,}",
             f"iterations: {entry.iteration(last)}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import overload
 
 from rlm_runtime._events import NodeEnded, SubCallEnded, ToolCalled, ToolFailed, ToolReturned
 from rlm_runtime._tui.amounts import short_time
@@ -14,6 +13,7 @@ from rlm_runtime._tui.details.document import (
     Column,
     Document,
     Heading,
+    MadeRows,
     Style,
     Table,
     Words,
@@ -49,24 +49,9 @@ _TOOL_COLUMNS = (
 )
 
 
-class _Rows(Sequence[Sequence[Cell]]):
-    """The rows of some sub-calls; each is made when it is seen."""
-
-    def __init__(self, moment: Moment, first: int, end: int) -> None:
-        self._moment = moment
-        self._numbers = range(first, end)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    @overload
-    def __getitem__(self, at: int) -> Sequence[Cell]: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Sequence[Cell]]: ...
-    def __getitem__(self, at: int | slice) -> Sequence[Cell] | Sequence[Sequence[Cell]]:
-        if isinstance(at, slice):
-            return [self[number] for number in range(*at.indices(len(self)))]
-        return _row(self._moment, self._moment.entry.children[self._numbers[at]])
+def _rows(moment: Moment, first: int, end: int) -> MadeRows:
+    children = moment.entry.children
+    return MadeRows(end - first, lambda number: _row(moment, children[first + number]))
 
 
 def _row(moment: Moment, child: Entry) -> Sequence[Cell]:
@@ -74,8 +59,6 @@ def _row(moment: Moment, child: Entry) -> Sequence[Cell]:
     aside = child.is_aside(moment.position)
     look = look_of("aside" if aside else view.state_of(child))
     ended = child.ended(moment.position)
-    until = moment.position if ended is None else ended
-    took = view.record.time(until) - view.record.time(child.began)
     event = view.record.events[ended] if ended is not None else None
     answer: Cell = ""
     if isinstance(event, NodeEnded | SubCallEnded):
@@ -83,7 +66,7 @@ def _row(moment: Moment, child: Entry) -> Sequence[Cell]:
     return (
         "" if child.sub_call is None else str(child.sub_call),
         (f"{look.glyph} {look.word}", STYLES[look.kind]),
-        short_time(took),
+        short_time(view.record.seconds_of(child, moment.position)),
         child.model.rpartition("/")[2],
         child.query,
         answer,
@@ -100,11 +83,11 @@ def _make(moment: Moment) -> Document:
         title = f"Iteration {moment.iteration}"
         blocks += [
             Heading(title, _count(last - first)),
-            Table(_COLUMNS, _Rows(moment, first, last)),
+            Table(_COLUMNS, _rows(moment, first, last)),
         ]
     blocks += _tools(moment)
     if first:
-        blocks += [Heading("Before", _count(first)), Table(_COLUMNS, _Rows(moment, 0, first))]
+        blocks += [Heading("Before", _count(first)), Table(_COLUMNS, _rows(moment, 0, first))]
     return Document(tuple(blocks) or (Words("Its code has asked for nothing yet.", "dim"),))
 
 

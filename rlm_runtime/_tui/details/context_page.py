@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import overload
 
 from rlm_runtime._tui.amounts import short_count
 from rlm_runtime._tui.details.context_reading import context_ref
@@ -14,6 +13,7 @@ from rlm_runtime._tui.details.document import (
     Column,
     Document,
     Heading,
+    MadeRows,
     Pieces,
     Rule,
     Table,
@@ -52,27 +52,11 @@ _PLAIN = (
 )
 
 
-class _Rows(Sequence[Sequence[Cell]]):
-    """The rows of what was found; each is drawn when it is seen."""
-
-    def __init__(self, found: tuple[Found, ...], size: int) -> None:
-        self._found, self._size = found, size
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    @overload
-    def __getitem__(self, at: int) -> Sequence[Cell]: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Sequence[Cell]]: ...
-    def __getitem__(self, at: int | slice) -> Sequence[Cell] | Sequence[Sequence[Cell]]:
-        if isinstance(at, slice):
-            return [self[number] for number in range(*at.indices(len(self)))]
-        one = self._found[at]
-        printed, sent = (one.intervals, ()) if one.use == "printed" else ((), one.intervals)
-        cells = draw(printed, sent, 0, self._size, _WIDTH)
-        share = _percent(length_of(one.intervals), self._size)
-        return one.name, (cells, "warning" if one.use == "printed" else "accent"), share
+def _row(one: Found, size: int) -> Sequence[Cell]:
+    printed, sent = (one.intervals, ()) if one.use == "printed" else ((), one.intervals)
+    cells = draw(printed, sent, 0, size, _WIDTH)
+    share = _percent(length_of(one.intervals), size)
+    return one.name, (cells, "warning" if one.use == "printed" else "accent"), share
 
 
 def _make(moment: Moment) -> Document:
@@ -114,7 +98,8 @@ def _blocks(moment: Moment, found: ContextMap) -> list[Block]:
     if len(found.parts) > 1:
         blocks += _parts(found, printed, sent)
     if until:
-        blocks += [Heading("By whom", f"{len(until):,} texts"), Table(_COLUMNS, _Rows(until, size))]
+        rows = MadeRows(len(until), lambda number: _row(until[number], size))
+        blocks += [Heading("By whom", f"{len(until):,} texts"), Table(_COLUMNS, rows)]
     blocks += [Rule(is_empty=True), Words(_PLAIN, "dim")]
     if found.left_out:
         blocks.append(Words(f"{found.left_out:,} more texts were not looked at.", "dim"))

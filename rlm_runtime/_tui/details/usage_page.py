@@ -84,10 +84,8 @@ def _spent(spending: Spending, position: int) -> str:
 
 
 def _time(moment: Moment) -> list[tuple[str, Cell]]:
-    ended = moment.entry.ended(moment.position)
-    record = moment.view.record
-    until = record.time(moment.position if ended is None else ended)
-    return [("time", short_time(until - record.time(moment.entry.began)))]
+    took = moment.view.record.seconds_of(moment.entry, moment.position)
+    return [("time", short_time(took))]
 
 
 def _tokens(ended: list[_Ended]) -> list[tuple[str, Cell]]:

@@ -10,11 +10,10 @@ from rlm_runtime._events import ModelRequested, NodeStarted, SubCallStarted, Too
 from rlm_runtime._tui.finding.query import NumberTerm, Query, Term, WordTerm
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.record.record import Record
+from rlm_runtime._tui.states import look_of
 
 _CHARS = 2_000
 """So much of a query is looked at; the search looks at all of it."""
-_LIMITS = frozenset({"limit", "no_answer", "repetition"})
-_ERRORS = frozenset({"error", "model_error", "sandbox_error"})
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
@@ -89,7 +88,7 @@ class Matcher:
             case "iterations":
                 return lambda entry, at: compare(entry.iteration(at), value)
             case _:
-                return lambda entry, at: compare(self._seconds(entry, at), value)
+                return lambda entry, at: compare(self._record.seconds_of(entry, at), value)
 
     def _word(self, term: WordTerm) -> Test:
         value = term.value
@@ -116,11 +115,9 @@ class Matcher:
                 return wanted not in ("running", "queued") or not self._is_over
             match wanted:
                 case "failed":
-                    return state in _ERRORS or _is_limit(state)
-                case "limit":
-                    return _is_limit(state)
-                case "error":
-                    return state in _ERRORS
+                    return look_of(state).kind in ("error", "limit")
+                case "limit" | "error":
+                    return look_of(state).kind == wanted
                 case "crashed":
                     return self._is_over and state in ("running", "queued")
                 case "aside":
@@ -128,12 +125,6 @@ class Matcher:
             return False
 
         return holds
-
-    def _seconds(self, entry: Entry, position: int) -> float:
-        """Tell how long an entry has taken."""
-        ended = entry.ended(position)
-        seconds = self._record.seconds
-        return seconds[position if ended is None else ended] - seconds[entry.began]
 
     def _called(self, entry: Entry, position: int, name: str) -> bool:
         """Tell whether the code of an entry has called a tool."""
@@ -186,10 +177,6 @@ def _price(term: Term) -> int:
 
 def _negate(test: Test) -> Test:
     return lambda entry, position: not test(entry, position)
-
-
-def _is_limit(state: str) -> bool:
-    return state in _LIMITS or state.startswith("max_")
 
 
 def _with_those_above(entries: Mapping[int, Entry]) -> frozenset[int]:

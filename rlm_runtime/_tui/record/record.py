@@ -106,6 +106,11 @@ class Record:
         """Give the seconds of the run at a position; 0 before the first."""
         return self.seconds[min(position, self.last)] if position >= 0 and self.events else 0.0
 
+    def seconds_of(self, entry: Entry, position: int) -> float:
+        """Tell how long an entry has taken at a position, or took until it ended."""
+        ended = entry.ended(position)
+        return self.time(position if ended is None else ended) - self.time(entry.began)
+
     def position_at(self, seconds: float) -> int:
         """Give the last position that is not after a time."""
         return bisect_right(self.seconds, seconds) - 1

@@ -75,8 +75,6 @@ def _state_of(entry: Entry, view: View) -> str:
 
 def _figures_of_entry(entry: Entry, view: View) -> Figures:
     at = view.position
-    ended = entry.ended(at)
-    time = view.record.time
     return Figures(
         state=_state_of(entry, view),
         own_cost=entry.own.cost(at),
@@ -85,7 +83,7 @@ def _figures_of_entry(entry: Entry, view: View) -> Figures:
         known=entry.below.known_cost(at),
         own_tokens=entry.own.tokens(at),
         tokens=entry.below.tokens(at),
-        seconds=time(at if ended is None else ended) - time(entry.began),
+        seconds=view.record.seconds_of(entry, at),
         critical=view.critical.get(entry.id, 0.0),
     )
 
