@@ -29,6 +29,19 @@ def test_help_imports_nothing_heavy(args: list[str]) -> None:
     assert b"Answer a question about a context of any size." in done.stdout
 
 
+def test_no_command_loads_the_viewer_before_it_is_asked_for() -> None:
+    program = (
+        "import click, sys\n"
+        "from rlm_runtime._cli import cli\n"
+        "ctx = click.Context(cli)\n"
+        "loaded = [cli.get_command(ctx, name).name for name in cli.list_commands(ctx)]\n"
+        "assert 'view' in loaded and len(loaded) > 5, loaded\n"
+        "print([name for name in ('textual', 'rlm_runtime._tui') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout == b"[]\n"
+
+
 def test_module_runs_as_the_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "rlm_runtime"], capture_output=True, check=False, text=True

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from rich.segment import Segment
+from textual.app import App
 from textual.color import Color
+from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import Monochrome
 
+from rlm_runtime._errors import InputError
 from rlm_runtime._tui.app import Viewer
 from rlm_runtime._tui.source import open_source
 from rlm_runtime._tui.terminal import Styled
@@ -43,3 +46,24 @@ async def test_the_event_loop_makes_tasks_as_before(tmp_path: Path) -> None:
 
         await viewer.run_async(headless=True, auto_pilot=look)
     assert factories == [None]
+
+
+async def test_a_terminal_that_cannot_be_read_is_told_by_who_opened_the_viewer(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with open_source(await write(tmp_path, *SMALL_RUN)) as source:
+        viewer = Viewer(source)
+
+        async def lose_it(_pilot: object) -> None:
+            # As Textual does when its thread that reads the keys has failed
+            viewer.panic("what a model wrote")
+
+        await viewer.run_async(headless=True, auto_pilot=lose_it)
+    assert isinstance(viewer.failure, InputError)
+    assert "what a model wrote" not in "".join(capfd.readouterr())
+
+
+def test_what_is_overridden_in_the_toolkit_is_there_still() -> None:
+    # No type checker tells of a method that nobody calls any more
+    assert callable(App._print_error_renderables)
+    assert callable(LinuxDriver._get_terminal_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from textual.binding import Binding
@@ -58,7 +59,7 @@ class LeaveActions(ViewerBase):
             self.was_interrupted = True
             self.exit()
             return
-        now = self._loop.time() if self._loop else 0.0
+        now = time.monotonic()
         if now - self._interrupted_at <= _SECONDS_TO_REPEAT:
             self.stop_run()
             return
