@@ -57,7 +57,7 @@ class LaneStore:
         """Tell how much of an entry has happened."""
         waits = self.activity.waits(entry)
         waited = 0 if waits is None else waits.size
-        return entry.id, len(entry.spans), len(entry.events), waited
+        return entry.id, len(entry.spans), len(entry.events), len(entry.states), waited
 
     def _keep(self, key: tuple[object, ...], lane: Lane) -> None:
         # The newest are last, so that those go first that nobody has looked at for long

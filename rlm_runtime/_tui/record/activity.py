@@ -13,6 +13,7 @@ from rlm_runtime._events import (
     ModelAttemptStarted,
     ModelFailed,
     ModelReplied,
+    ModelRequested,
     NodeEnded,
     NodeRebuilt,
     ReplayDiverged,
@@ -113,6 +114,7 @@ class Activity:
         self._done = 0
         self._errors_done = 0
         self._open_calls: set[int] = set()
+        self._asides_done = 0
         self._errors: dict[int, array[int]] = {}
         self._open: set[int] = set()
         self._at_work: dict[int, int] = {}
@@ -171,7 +173,13 @@ class Activity:
                 self._end_call(event.call, now)
             case NodeEnded() | SubCallEnded() if entry.ended(position) is not None:
                 self._end(entry, now)
-            case NodeRebuilt() | ReplayDiverged():
+            case ReplayDiverged():
+                self._put_aside(position, now)
+                self._begin(entry, now)
+            case NodeRebuilt():
+                self._begin(entry, now)
+            case ModelRequested() if entry.kind == "completion":
+                # It may have been given up before, in a session that was interrupted
                 self._begin(entry, now)
 
     def _begin(self, entry: Entry, now: float) -> None:
@@ -190,6 +198,14 @@ class Activity:
         self._at_work[entry.parent.id] -= 1
         if not self._at_work[entry.parent.id]:
             self._waits[entry.parent.id].end(now)
+
+    def _put_aside(self, position: int, now: float) -> None:
+        """End what was still at work of that which counts no more."""
+        for one in self.record.asides[self._asides_done :]:
+            if one.aside is None or one.aside > position:
+                return
+            self._end(one, now)
+            self._asides_done += 1
 
     def _end_call(self, call: int, now: float) -> None:
         if call in self._open_calls:

@@ -22,6 +22,7 @@ class NodeCounts:
         self._running = array("q")
         self._ids_begun: set[int] = set()
         self._ids_running: set[int] = set()
+        self._asides_done = 0
 
     def at(self, position: int) -> tuple[int, int]:
         """Give how many nodes have begun at a position, and how many of them run then."""
@@ -45,6 +46,11 @@ class NodeCounts:
             self._ids_running.add(entry.id)
         else:
             self._ids_running.discard(entry.id)
+        for one in self.record.asides[self._asides_done :]:
+            if one.aside is None or one.aside > position:
+                break
+            self._ids_running.discard(one.id)
+            self._asides_done += 1
         self._at.append(position)
         self._begun.append(len(self._ids_begun))
         self._running.append(len(self._ids_running))

@@ -83,6 +83,8 @@ class Record:
         self.entries: list[Entry] = []
         """In the order in which they began."""
         self.roots: list[Entry] = []
+        self.asides: list[Entry] = []
+        """Those that count no more, in the order in which that was told."""
         self.marks = Marks()
         self.total = Spending()
         self.run = ""
@@ -279,8 +281,12 @@ class Record:
             case NodeRebuilt():
                 entry.states.append((position, "running"))
             case ReplayDiverged():
+                place = event.iteration, event.block
                 entry.states.append((position, "running"))
-                self._put_aside(entry, (event.iteration, event.block), position)
+                # It is back in that iteration, and goes on from there
+                entry.iterations.append((position, event.iteration))
+                self._places[entry.id] = place
+                self._put_aside(entry, place, position)
             case _:
                 block = getattr(event, "block", None)
                 if block is not None:
@@ -294,6 +300,10 @@ class Record:
             one = rest.pop()
             if one.aside is None:
                 one.aside = position
+                self.asides.append(one)
+                if one.ended(position) is None:
+                    # The crash was its end: nothing else tells of one
+                    one.states.append((position, "aside"))
                 rest += one.children
 
     def _spend(
