@@ -22,8 +22,10 @@ from tests._cli.events import (
     executed,
     node_ended,
     node_started,
+    rebuilt,
     replied,
     requested,
+    resumed,
     run_ended,
     run_started,
 )
@@ -94,6 +96,24 @@ def test_what_is_still_open_at_the_moment_is_on_the_path() -> None:
     assert told(find_critical_path(Ends(record), position))[-1] == (0, "code", 5, 6)
     path = find_critical_path(Ends(record), record.position_at(7))
     assert told(path)[-1] == (2, None, 6, 7)
+
+
+def test_a_child_that_begins_at_the_moment_does_not_hide_what_was_waited_for() -> None:
+    record = record_of(*TWO_CHILDREN[:7], at(8, node_started(2, 0)))
+    path = find_critical_path(Ends(record), record.last)
+    assert told(path)[-1] == (1, None, 6, 8)
+
+
+def test_a_child_that_goes_on_after_it_had_ended_is_at_work() -> None:
+    children = *TWO_CHILDREN[:8], at(7, node_ended(2, "interrupted"))
+    record = record_of(
+        *children, at(7, node_ended(1, "interrupted")), resumed(at=50), rebuilt(1, 50)
+    )
+    record.add(at(52, requested(1, 1)))
+    path = find_critical_path(Ends(record), record.last)
+    assert told(path)[-1][0] == 1 and path.segments[-1].end == record.time(record.last)
+    record.add(at(53, node_ended(1)))
+    assert told(find_critical_path(Ends(record), record.last))[-1][0] == 1
 
 
 def check(record: Record, position: int, segments: tuple[Segment, ...]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rlm_runtime._events import Event, ReplayDiverged
+from rlm_runtime._events import CodeStarted, Event, ModelRequested, ReplayDiverged
 from rlm_runtime._tui.lane_cells import paint_entry
 from rlm_runtime._tui.record.activity import Activity
 from rlm_runtime._tui.record.node_counts import NodeCounts
@@ -39,7 +39,7 @@ def events() -> list[Event]:
         at(0, requested(0, 0)),
         at(1, code(0, 1, "x = 1")),
         at(2, executed(0, 1)),
-        at(4, replace(code(0, 1, "llm_query('a')"), block=1)),
+        CodeStarted(node=0, iteration=1, code="llm_query('a')", block=1, mono=4),
         sub_call(0, recursive=True, at=4),
         # The clock of the new session begins where the run had come to
         resumed(at=100),
@@ -81,7 +81,7 @@ def test_its_lane_and_the_wait_for_it_end_there() -> None:
 
 def test_a_node_is_back_in_the_iteration_where_it_diverged() -> None:
     made = events()
-    late = replace(requested(0, 3), iteration=2, mono=3)
+    late = ModelRequested(node=0, call=3, model="m", iteration=2, messages=(), mono=3)
     record = record_of(*made[:5], late, *made[5:])
     root = record.entries[0]
     assert [root.iteration(DIVERGED), root.iteration(DIVERGED + 1)] == [2, 1]

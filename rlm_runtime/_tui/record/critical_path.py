@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from rlm_runtime._events import NodeEnded, SubCallEnded
+from rlm_runtime._events import (
+    ModelRequested,
+    NodeEnded,
+    NodeRebuilt,
+    ReplayDiverged,
+    SubCallEnded,
+)
 from rlm_runtime._tui.record.activity import Activity, SpansOfKind
 from rlm_runtime._tui.record.entry import Entry, SpanKind
 from rlm_runtime._tui.record.record import Record
@@ -16,6 +22,9 @@ _BACK = 64
 """So many spans are looked through for one that ended: those of tools may overlap."""
 _OTHERS: tuple[SpanKind, ...] = ("model", "tool", "wait", "sandbox")
 _POSITION = itemgetter(0)
+_OF_WORK = (NodeRebuilt, ReplayDiverged, ModelRequested)
+_TURNS = (NodeEnded, SubCallEnded, *_OF_WORK)
+"""What may end an entry, or let one that had ended go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +90,29 @@ class Ends:
         self.activity = Activity(record)
         self._done = 0
         self._ends: dict[int, list[tuple[int, Entry]]] = {}
+        self._again: dict[int, list[int]] = {}
+        """By id of a parent: where a child that had ended was at work again."""
 
     def catch_up(self, most: int) -> bool:
         """Take in so many new events; tell whether there are no more."""
         record = self.record
         stop = min(len(record.events), self._done + most)
         for position in range(self._done, stop):
-            entry = record.owners[position]
-            if entry is None or not isinstance(record.events[position], NodeEnded | SubCallEnded):
+            entry, event = record.owners[position], record.events[position]
+            if entry is None or not isinstance(event, _TURNS):
                 continue
-            if entry.ended(position) == position:
+            if isinstance(event, _OF_WORK):
+                if entry.ended(position - 1) is not None and entry.ended(position) is None:
+                    self._again.setdefault(_id(entry.parent), []).append(position)
+            elif entry.ended(position) == position:
                 self._ends.setdefault(_id(entry.parent), []).append((position, entry))
         self._done = stop
         return stop == len(record.events)
 
-    def last(self, above: Entry | None, before: float) -> _Work | None:
-        """Find the child that ended last, up to a time."""
+    def last(self, above: Entry | None, before: float, position: int) -> _Work | None:
+        """Find the child that ended last, up to a time, and to a position."""
         ends = self._ends.get(_id(above), [])
-        known = self.record.position_at(before)
+        known = min(position, self.record.position_at(before))
         for number in range(bisect_right(ends, known, key=_POSITION) - 1, -1, -1):
             ended, entry = ends[number]
             start = self.record.time(entry.began)
@@ -107,14 +121,17 @@ class Ends:
         return None
 
     def still_open(self, above: Entry | None, position: int) -> Entry | None:
-        """Find the newest child that is at work at a position."""
+        """Find the newest child that is at work at a position, and was at the moment before."""
         ended = bisect_right(self._ends.get(_id(above), []), position, key=_POSITION)
+        ended -= bisect_right(self._again.get(_id(above), []), position)
         children = self.record.roots if above is None else above.children
         begun = bisect_right(children, position, key=lambda one: one.began)
         if begun <= ended:
             return None
+        now = self.record.time(position)
         newest = (children[number] for number in range(begun - 1, -1, -1))
-        return next((one for one in newest if one.ended(position) is None), None)
+        at_work = (one for one in newest if one.ended(position) is None)
+        return next((one for one in at_work if self.record.time(one.began) < now), None)
 
 
 def walk(ends: Ends, position: int) -> Iterator[Segment]:
@@ -189,9 +206,9 @@ class _Walk:
     def _child(self, above: Entry | None) -> _Work | None:
         if self._time == self._now:
             child = self._ends.still_open(above, self._position)
-            if child is not None and self._record.time(child.began) < self._now:
+            if child is not None:
                 return _Work(child, None, self._record.time(child.began), self._now)
-        return self._ends.last(above, self._time)
+        return self._ends.last(above, self._time, self._position)
 
     def _span(self, entry: Entry, kind: SpanKind) -> _Work | None:
         """Find the span of a kind that ended last; what goes on longer ends now."""
