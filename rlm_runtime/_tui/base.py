@@ -32,6 +32,8 @@ class ViewerBase(App[None]):
 
     def __init__(self, source: Source, *, follow: bool = False) -> None:
         super().__init__()
+        # To scroll smoothly writes the screen sixty times, which takes seconds on a slow line
+        self.animation_level = "none"
         self.source = source
         self.record = Record()
         self.position = -1

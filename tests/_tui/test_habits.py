@@ -226,3 +226,18 @@ async def test_hostile_names_reach_neither_palette_nor_file_name(
         await wait_for_text(pilot, "Go to node 0")
         assert not OBEYED.search(screen_text(pilot).replace("\n", ""))
     assert not OBEYED.search(saved.read_text("utf-8").replace("\n", ""))
+
+
+async def test_nothing_is_drawn_on_the_way_to_where_the_help_scrolls(trace: Path) -> None:
+    """On a slow line the many screens between would come for seconds after the key."""
+    async with open_viewer(trace, size=(80, 24)) as pilot:
+        await pilot.press("question_mark")
+        await settle(pilot)
+        box = pilot.app.screen.query_one("#help")
+        drawn: list[float] = []
+        box.watch(box, "scroll_y", lambda y: drawn.append(y), init=False)
+        await pilot.press("pagedown")
+        with anyio.fail_after(20):
+            while box.scroll_y < box.scroll_target_y or not drawn:
+                await pilot.pause(0.01)
+        assert drawn == [box.scroll_target_y]
