@@ -7,6 +7,7 @@ from typing import Protocol
 
 from textual.app import App
 
+from rlm_runtime._tui.collecting import Collector
 from rlm_runtime._tui.record.critical_path import CriticalPath
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.record.record import Record
@@ -61,6 +62,8 @@ class ViewerBase(App[None]):
         self.found: tuple[int, ...] = ()
         self.view = View(record=self.record, position=-1, entry=None)
         """What the panes show; not newer than the last `show_soon`."""
+        self.collector: Collector | None = None
+        """What is told of the events, where this process is there for the viewer."""
         self._row_maker = RowMaker()
         self._follow_on = follow
         self._is_stale = False
@@ -163,6 +166,8 @@ class ViewerBase(App[None]):
         for event, place, cut in batch.events:
             self.record.add(event, place, cut=cut)
         is_news = bool(batch.events) or (batch.state, batch.damage) != (self.state, self.damage)
+        if self.collector is not None:
+            self.collector.take(len(batch.events), is_last=not batch.events)
         if self.state == "reading" and batch.state != "reading":
             self.following = self.following and (self._follow_on or self.position < 0)
         self.state, self.damage = batch.state, batch.damage

@@ -12,6 +12,7 @@ import anyio
 
 from rlm_runtime._paths import default_viewer_settings
 from rlm_runtime._tui.app import Viewer
+from rlm_runtime._tui.collecting import Collector
 from rlm_runtime._tui.settings import ViewerSettings, read_viewer_settings
 from rlm_runtime._tui.source import Source, open_source
 from rlm_runtime._tui.terminal import own_handlers
@@ -64,6 +65,7 @@ def make_viewer(source: Source, *, follow: bool) -> Viewer:
     """Make a viewer as its user likes it."""
     viewer = Viewer(source, follow=follow)
     viewer.settings = settings_of_user()
+    viewer.collector = Collector()
     return viewer
 
 
@@ -119,5 +121,5 @@ def settings_of_user() -> ViewerSettings:
 
 
 def calm_collector() -> None:
-    """Have the garbage collector look less often: a record is many objects that all stay."""
-    gc.set_threshold(200_000, 20, 20)
+    """Have the garbage collector look less often, but never for more than some milliseconds."""
+    gc.set_threshold(20_000, 20, 20)
