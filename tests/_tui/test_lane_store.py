@@ -6,13 +6,13 @@ from rlm_runtime._tui import lane_store
 from rlm_runtime._tui.lane_cells import paint_entry, paint_group, paint_load
 from rlm_runtime._tui.lane_store import LaneStore, PathColumns
 from rlm_runtime._tui.record.activity import Activity
-from rlm_runtime._tui.record.critical_path import Ends, find_critical_path
+from rlm_runtime._tui.record.critical_path import Ends
 from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.rows import Row
 from rlm_runtime._tui.timescale import TimeScale, scale_to
 from tests._cli.events import node_ended, node_started
 from tests._tui.made_up import honest
-from tests._tui.test_critical_path import TWO_CHILDREN, at
+from tests._tui.test_critical_path import TWO_CHILDREN, at, find_critical_path
 from tests._tui.viewing import record_of
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rlm_runtime._events import Event, SandboxStarted
 from rlm_runtime._tui.lane_words import tell_load, tell_path, tell_place
 from rlm_runtime._tui.record.activity import Activity
-from rlm_runtime._tui.record.critical_path import CriticalPath, Ends, find_critical_path
+from rlm_runtime._tui.record.critical_path import CriticalPath, Ends
 from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.rows import Row
 from rlm_runtime._tui.timescale import TimeScale, scale_to
@@ -14,7 +14,7 @@ from rlm_runtime._tui.view import View
 from tests._cli.events import executed, node_ended, node_started
 from tests._cli.test_any_events import EVENTS
 from tests._tui.made_up import runs
-from tests._tui.test_critical_path import TWO_CHILDREN, at
+from tests._tui.test_critical_path import TWO_CHILDREN, at, find_critical_path
 from tests._tui.viewing import record_of
 from tests.hostile_text import ALL, OBEYED
 
