@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -16,6 +17,7 @@ from rlm_runtime._events import (
     SubCallStarted,
 )
 from rlm_runtime._tui.comparing.align import Alignment, StepPair, align
+from rlm_runtime._tui.comparing.rows import Line
 from rlm_runtime._tui.record.record import Record
 from tests._tui.viewing import record_of
 
@@ -155,6 +157,14 @@ def test_a_chain_of_many_thousand_nodes_is_aligned() -> None:
     alignment = align(record_of(*chain), record_of(*other))
     assert alignment.first == (5000, 0)
     assert alignment.pairs[1].below == 1
+
+
+def test_what_differs_below_an_entry_alone_is_no_difference_of_its_own() -> None:
+    entry = partial(Line, 0, 1)
+    assert not entry(verdict="different").is_difference
+    assert entry(verdict="different", step=0).is_difference
+    assert entry(verdict="only a").is_difference
+    assert not entry(verdict="same", step=0).is_difference
 
 
 def test_work_that_is_given_up_ends() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlm_runtime._events import Event, SandboxStarted
+from rlm_runtime._events import Event, SandboxStarted, ToolCalled, ToolReturned
 from rlm_runtime._tui.record.critical_path import (
     CriticalPath,
     Ends,
@@ -181,6 +181,21 @@ def test_a_sandbox_counts_from_the_begin_of_its_node_and_once_it_is_there() -> N
     assert told(find_critical_path(ends, 2)) == [(None, None, 0, 2), (0, None, 2, 3)]
     record.add(at(7, node_ended(0)))
     assert (0, "sandbox", 2, 3) in told(find_critical_path(ends, record.last))
+
+
+def test_of_tools_at_once_the_one_that_ended_last_is_on_the_path() -> None:
+    record = record_of(
+        at(0, node_started(0)),
+        at(1, code(0, 1, "a(), b()")),
+        at(2, ToolCalled(node=0, call=0, tool="a", arguments="")),
+        at(3, ToolCalled(node=0, call=1, tool="b", arguments="")),
+        at(4, ToolReturned(node=0, call=1, tool="b", result="", result_type="", seconds=1)),
+        at(6, ToolReturned(node=0, call=0, tool="a", result="", result_type="", seconds=4)),
+        at(7, executed(0, 1)),
+        at(8, node_ended(0)),
+    )
+    found = told(find_critical_path(Ends(record), record.last))
+    assert (0, "tool", 2, 6) in found
 
 
 def test_ends_are_taken_in_as_the_record_grows() -> None:

@@ -60,6 +60,7 @@ def test_it_finds_what_the_library_finds(patterns: tuple[str, str], text: str) -
         ("[]a]+", "x]a]", "]a]"),
         (r"[\d-]+z", "1-2z", "1-2z"),
         ("(ab|c)+$", "xabcab", "abcab"),
+        ("^ab?c$", "abbc", None),
     ],
 )
 def test_what_is_found(pattern: str, text: str, found: str | None) -> None:

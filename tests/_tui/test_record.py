@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -14,11 +15,22 @@ from rlm_runtime._events import (
     ReplayDiverged,
     RunForked,
     RunResumed,
+    SandboxStarted,
     SubCallEnded,
     SubCallStarted,
 )
 from rlm_runtime._tui.record.record import Record, is_error
-from tests._cli.events import node_ended, node_started, replied, requested, run_started
+from rlm_runtime._tui.source import State
+from rlm_runtime._tui.view import View
+from tests._cli.events import (
+    attempt_failed,
+    attempt_started,
+    node_ended,
+    node_started,
+    replied,
+    requested,
+    run_started,
+)
 from tests._cli.test_any_events import EVENTS
 from tests._tui.viewing import record_of
 
@@ -239,6 +251,28 @@ def test_spans_say_who_waited_and_who_worked() -> None:
             assert span.ended is not None and span.began <= span.ended
     kinds = {span.kind for entry in record.entries for span in entry.spans}
     assert kinds == {"sandbox", "wait", "model", "code", "tool"}
+
+
+def test_a_sandbox_began_as_long_before_as_its_start_took() -> None:
+    for seconds, start in ((2, 3), (9, 0), (-1, 5)):
+        ready = SandboxStarted(node=0, pid=7, seconds=seconds, mono=5)
+        record = record_of(replace(node_started(0), mono=0), ready)
+        assert [span.start for span in record.roots[0].spans] == [start]
+
+
+def test_after_an_attempt_a_call_waits_only_for_another_one() -> None:
+    begin = (run_started(), node_started(0), requested(0, 0), attempt_started(0, 0))
+    for wait, kinds in ((1.0, ["wait", "model", "wait"]), (None, ["wait", "model"])):
+        record = record_of(*begin, attempt_failed(0, 0, 1, wait=wait))
+        assert [span.kind for span in record.roots[0].spans] == kinds
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_a_run_is_over_at_the_end_of_what_nobody_writes_any_more(state: State) -> None:
+    record = record_of(run_started(), node_started(0))
+    for position in (0, 1):
+        view = View(record=record, position=position, entry=None, state=state)
+        assert view.is_over == (state == "still" and position == 1)
 
 
 def test_a_reply_without_an_attempt_on_record_was_never_sent() -> None:

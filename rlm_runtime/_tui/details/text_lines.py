@@ -79,8 +79,6 @@ class TextLines:
         """Find the nearest line that holds a text, from a line on."""
         self.line(start)
         at = min(bisect_right(self._ends, start), len(self._chunks) - 1)
-        if not forward:
-            start = min(start, self._ends[at] - 1)
         order = range(at, len(self._chunks)) if forward else range(at, -1, -1)
         for number in order:
             chunk = self._chunks[number]
