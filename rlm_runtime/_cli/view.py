@@ -60,23 +60,21 @@ def command(
         else:
             _print_differences(path, other_path)
     else:
-        # Not before it is needed: other commands must start without a terminal's toolkit
-        from rlm_runtime._tui.opening import view_run
-
-        try:
-            signum = anyio.run(
-                partial(
-                    view_run,
-                    path,
-                    follow=follow,
-                    other=other_path,
-                    resume_command=partial(resume_command, path),
-                )
-            )
-        except TraceError as exc:
-            raise InputError(str(exc)) from exc
+        signum = _open_viewer(path, follow=follow, other=other_path)
         if signum is not None:
             ctx.exit(128 + signum)
+
+
+def _open_viewer(path: Path, *, follow: bool, other: Path | None) -> int | None:
+    """Show a run until the user leaves it; give the signal that ended that, if one did."""
+    # Not before it is needed: other commands must start without a terminal's toolkit
+    from rlm_runtime._tui.opening import view_run
+
+    how = partial(resume_command, path)
+    try:
+        return anyio.run(partial(view_run, path, follow=follow, other=other, resume_command=how))
+    except TraceError as exc:
+        raise InputError(str(exc)) from exc
 
 
 def _print_tree(path: Path) -> None:
