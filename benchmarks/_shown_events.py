@@ -126,6 +126,11 @@ class Told:
             self.attempt_failed(node, call, at + 0.2, 1, 0.9, 429, "429 Too Many Requests")
             at, attempt = at + 1.1, 2
             self.attempt(node, call, at, attempt)
+        return self._reply(node, call, at, model, text, attempt, slow)
+
+    def _reply(
+        self, node: int, call: int, at: float, model: str, text: str, attempt: int, slow: int
+    ) -> float:
         tokens = 700 + 61 * (call % 9), max(6, len(text) // 4)
         seconds = 0.5 + tokens[1] * 0.018 + 0.17 * slow
         cost = (tokens[0] + 4 * tokens[1]) * (2.5e-6 if model == ROOT_MODEL else 4e-7)

@@ -16,10 +16,9 @@ from rlm_runtime._cli.ending import check_output, conclude, output_options
 from rlm_runtime._cli.execute import Outcome, execute_work
 from rlm_runtime._cli.finding import find_trace
 from rlm_runtime._cli.otel_option import with_spans
-from rlm_runtime._cli.progress import make_progress
 from rlm_runtime._cli.recorded import read_run
 from rlm_runtime._cli.resume import settings_of
-from rlm_runtime._cli.run_view import check_view, with_view
+from rlm_runtime._cli.run_view import check_view, choose_progress
 from rlm_runtime._cli.schema import load_schema, recorded_schema_option
 from rlm_runtime._cli.sections import GoingOnCommand
 from rlm_runtime._cli.settings import setting_options
@@ -144,7 +143,6 @@ def _fork(
         return await rlm.fork(path, at=at, say=say, output_type=schema, limits=limits)
 
     open_runner = with_spans(settings.open_runner) if otel else settings.open_runner
-    progress = make_progress(quiet=quiet, recorded=shared)
-    if view:
-        progress = with_view(progress, partial(find_run, settings.trace_dir))
+    find = partial(find_run, settings.trace_dir)
+    progress = choose_progress(view=view, quiet=quiet, find=find, recorded=shared)
     return anyio.run(partial(execute_work, open_runner, work, progress, shared))

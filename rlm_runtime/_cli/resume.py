@@ -17,7 +17,6 @@ from rlm_runtime._cli.execute import Outcome, execute_work
 from rlm_runtime._cli.finding import find_trace
 from rlm_runtime._cli.model_options import take_model_options
 from rlm_runtime._cli.otel_option import with_spans
-from rlm_runtime._cli.progress import make_progress
 from rlm_runtime._cli.recorded import (
     RecordedRun,
     fill_in,
@@ -27,7 +26,7 @@ from rlm_runtime._cli.recorded import (
     read_run,
     recorded_url,
 )
-from rlm_runtime._cli.run_view import check_view, with_view
+from rlm_runtime._cli.run_view import check_view, choose_progress
 from rlm_runtime._cli.schema import load_schema, recorded_schema_option
 from rlm_runtime._cli.sections import GoingOnCommand
 from rlm_runtime._cli.settings import Settings, make_settings, setting_options
@@ -107,9 +106,7 @@ def _resume(
         return await rlm.resume(path, output_type=schema, limits=limits)
 
     open_runner = with_spans(settings.open_runner) if otel else settings.open_runner
-    progress = make_progress(quiet=quiet, recorded=recorded.tally)
-    if view:
-        progress = with_view(progress, lambda _: path)
+    progress = choose_progress(view=view, quiet=quiet, find=lambda _: path, recorded=recorded.tally)
     return anyio.run(partial(execute_work, open_runner, go_on, progress, recorded.tally))
 
 

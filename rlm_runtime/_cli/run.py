@@ -18,8 +18,7 @@ from rlm_runtime._cli.ending import check_output, conclude, output_options
 from rlm_runtime._cli.execute import execute
 from rlm_runtime._cli.model_options import take_model_options
 from rlm_runtime._cli.otel_option import with_spans
-from rlm_runtime._cli.progress import make_progress
-from rlm_runtime._cli.run_view import check_view, with_view
+from rlm_runtime._cli.run_view import check_view, choose_progress
 from rlm_runtime._cli.schema import load_schema
 from rlm_runtime._cli.sections import SectionedCommand
 from rlm_runtime._cli.settings import make_settings, setting_options
@@ -104,9 +103,8 @@ def command(
     answer_schema = load_schema(schema) if schema else None
     context = load_context(contexts, stdin=_stdin()) if contexts else None
     _warn_of_skipped(context.skipped if context else ())
-    progress = make_progress(quiet=quiet)
-    if view:
-        progress = with_view(progress, partial(find_run, settings.trace_dir))
+    find = partial(find_run, settings.trace_dir)
+    progress = choose_progress(view=view, quiet=quiet, find=find)
     open_runner = with_spans(settings.open_runner) if otel else settings.open_runner
     outcome = anyio.run(partial(execute, open_runner, query, context, progress, answer_schema))
     run = outcome.tally.run

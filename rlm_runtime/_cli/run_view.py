@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from rlm_runtime._cli.progress import Progress
+from rlm_runtime._cli.progress import Progress, make_progress
 from rlm_runtime._cli.stderr import held_back, tell
+from rlm_runtime._cli.tally import Tally
 from rlm_runtime._events import Event, RunForked, RunResumed, RunStarted
 from rlm_runtime._printable import one_line
 
@@ -48,13 +49,20 @@ def check_view(view: bool) -> None:
         raise click.UsageError(f"Cannot show the run with --view: {why}")
 
 
-def with_view(progress: Progress, find: Callable[[str], Path]) -> Progress:
-    """Show a run in the viewer as long as its user likes, and then in another form.
+def choose_progress(
+    *, view: bool, quiet: bool, find: Callable[[str], Path], recorded: Tally | None = None
+) -> Progress:
+    """Choose how a run is shown.
 
     Args:
-        progress: The other form.
+        view: Whether in the viewer, as long as its user likes; then as without it.
+        quiet: Whether not at all but for that.
         find: Names the trace of a run.
+        recorded: What the run did before this session.
     """
+    progress = make_progress(quiet=quiet, recorded=recorded)
+    if not view:
+        return progress
     # Here, and not where it is opened: that takes as long as some replies of a model
     from rlm_runtime._tui import opening
 
