@@ -10,6 +10,7 @@ from rlm_runtime._events import (
     AnswerGiven,
     Event,
     RunStarted,
+    ToolCalled,
 )
 from rlm_runtime._tui.details.moment import Loaded, Moment, Value
 from rlm_runtime._tui.details.pages import PAGES
@@ -24,6 +25,8 @@ from tests._tui.moments import (
     code,
     moment_of,
     page,
+    ran,
+    replied,
     started,
     text_of,
 )
@@ -142,6 +145,22 @@ def test_an_iteration_of_any_length_is_told_of_in_bounded_time() -> None:
     assert len(list(now.events_of_iteration())) == len(list(now.events())) == 5_000
     assert page("Error", now).count("answer rejected") == 100
     assert page("Answer", now).count("but rejected") == 20
+
+
+def test_code_that_calls_a_tool_often_keeps_its_pages() -> None:
+    call = ToolCalled(node=0, call=0, tool="grep", arguments="", iteration=1)
+    early = asked(0, 1, QUERY), replied(0, "one"), code("x = 1", 1)
+    now = moment_of(started(), *early, *[call] * 6_000, ran(1, stdout="that is it"))
+    assert "x = 1" in page("Code", now) and "that is it" in page("Output", now)
+    assert QUERY in page("Messages", now)
+
+
+def test_usage_sums_up_calls_however_much_is_between_them() -> None:
+    call = ToolCalled(node=0, call=0, tool="grep", arguments="", iteration=1)
+    rest = [call] * 2_000
+    calls = [(asked(n, n + 1), replied(n, "one")) for n in range(4)]
+    now = moment_of(started(), *(event for pair in calls for event in (*pair, *rest)))
+    assert "4,800, of them 1,600 cached" in page("Usage", now)
 
 
 def test_a_request_of_any_length_is_told_of_in_part() -> None:

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from rlm_runtime._events import CodeExecuted, CodeStarted, Event, ModelRequested
+from rlm_runtime._events import (
+    CodeExecuted,
+    CodeStarted,
+    Event,
+    ModelRequested,
+    ReplayDiverged,
+    ToolCalled,
+)
 from rlm_runtime._tui.details.assigned import MOST_CODE, assigned_names
 from rlm_runtime._tui.details.document import Table, Words
 from rlm_runtime._tui.details.moment import Moment
@@ -90,6 +97,10 @@ def block(
     return CodeStarted(node=0, iteration=iteration, code=code, block=number), ran
 
 
+def called(call: int) -> Event:
+    return ToolCalled(node=0, call=call, tool="grep", arguments="")
+
+
 def made(*events: Event) -> Record:
     return record_of(run_started(), node_started(0), *events)
 
@@ -137,6 +148,31 @@ def test_nothing_of_what_comes_later_shows() -> None:
     running = found_in(record, 6)
     assert (running.changed, running.running) == ([], ("a", "d"))
     assert [one.name for one in running.kept] == ["a", "b", "c"]
+
+
+def test_code_that_calls_a_tool_often_is_found() -> None:
+    (started, ran), tool = block(1, "a = 1", "a=1"), called(0)
+    record = made(asked(0, 1), started, *[tool] * 1500, ran)
+    assert told(found_in(record)) == [("new", "a", "1", "a = 1")]
+    running = found_in(made(asked(0, 1), started, *[tool] * 1500))
+    assert running.running == ("a",)
+
+
+def test_only_so_many_events_are_looked_through() -> None:
+    started, ran = block(1, "a = 1", "a=1")
+    record = made(asked(0, 1), started, ran, *[called(0)] * 20_000)
+    assert found_in(record).changed == []
+
+
+def test_what_a_node_did_after_it_diverged_is_not_there() -> None:
+    diverged = ReplayDiverged(node=0, iteration=1, block=0, reason="time")
+    record = made(*STEPS, diverged, block(1, "", "a=7", "b=list, 1")[1])
+    anew = found_in(record, record.last - 1)
+    assert (anew.changed, anew.kept, anew.running) == ([], [], ("a", "b", "c"))
+    assert [(one.name, one.value) for one in found_in(record).changed] == [
+        ("a", "7"),
+        ("b", "list, 1"),
+    ]
 
 
 def test_a_trace_without_values_tells_of_names() -> None:

@@ -91,7 +91,8 @@ class SearchActions(GoActions):
         self.found = self.found if len(self.found) == len(search.found) else tuple(search.found)
         hit = search.hit(self.position)
         owner = self.record.owners[self.position] if hit is not None else None
-        of = "" if owner is None or owner.number is None else f" of node {owner.number}"
+        of_node = None if owner is None else owner.number_at(self.position)
+        of = "" if of_node is None else f" of node {of_node}"
         return Finding(
             text=self.search,
             number=search.number(self.position),

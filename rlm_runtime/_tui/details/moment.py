@@ -12,7 +12,10 @@ from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.view import View
 
 _MOST_EVENTS = 5_000
-"""So many of the latest events of an iteration are told of; a forged one may have any number."""
+"""So many events of an iteration are told of; a forged one may have any number."""
+_FIRST_EVENTS = 1_000
+"""So many of these are its first ones, which tell of its messages and its code; the others are the
+latest."""
 _MOST_KEPT = 48
 _MOST_WANTED = 24
 _MOST_MAPS = 8
@@ -109,11 +112,11 @@ class Moment:
         last = bisect_right(self.entry.iterations, self.position, key=lambda one: one[0])
         begin = self.entry.iterations[last - 1][0] if last else 0
         first = bisect_left(self.entry.events, begin)
-        yield from self._events(max(first, self.count - _MOST_EVENTS))
+        yield from self._events(first)
 
     def events(self) -> Iterator[tuple[int, Event]]:
-        """Give the events of the entry so far, the latest thousands of them."""
-        yield from self._events(max(0, self.count - _MOST_EVENTS))
+        """Give the events of the entry so far, the first and the latest thousands of them."""
+        yield from self._events(0)
 
     def event(self, position: int) -> Event:
         """Give an event with its whole texts, or with cut ones until they are loaded."""
@@ -145,5 +148,9 @@ class Moment:
 
     def _events(self, first: int) -> Iterator[tuple[int, Event]]:
         events = self.view.record.events
-        for position in self.entry.events[first : self.count]:
+        positions, end = self.entry.events, self.count
+        some = min(end, first + _FIRST_EVENTS)
+        for position in positions[first:some]:
+            yield position, events[position]
+        for position in positions[max(some, end - _MOST_EVENTS + _FIRST_EVENTS) : end]:
             yield position, events[position]

@@ -40,6 +40,8 @@ _COLUMNS = (
 )
 _Ended = ModelReplied | ModelAttemptFailed | ModelFailed
 _MOST_LIMITS = 40
+_MOST_CALLS = 20_000
+"""So many of the latest attempts are summed up by kind of token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def _make(moment: Moment) -> Document:
                 ("itself", _spent(moment.entry.own, moment.position)),
                 ("with all below", _spent(moment.entry.below, moment.position)),
                 *_time(moment),
-                *_tokens(ended),
+                *_tokens(moment),
             )
         ),
     ]
@@ -88,10 +90,11 @@ def _time(moment: Moment) -> list[tuple[str, Cell]]:
     return [("time", short_time(took))]
 
 
-def _tokens(ended: list[_Ended]) -> list[tuple[str, Cell]]:
+def _tokens(moment: Moment) -> list[tuple[str, Cell]]:
     sums = _Sums()
-    for event in ended:
-        sums = _add(sums, event)
+    for position in moment.entry.own.positions(moment.position, _MOST_CALLS):
+        event = moment.view.record.events[position]
+        sums = _add(sums, event) if isinstance(event, _Ended) else sums
     rows: list[tuple[str, Cell]] = [
         ("prompt tokens", f"{sums.prompt:,}, of them {sums.cached:,} cached"),
         ("completion tokens", f"{sums.completion:,}, of them {sums.reasoning:,} for reasoning"),

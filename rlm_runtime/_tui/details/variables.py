@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Literal
 
-from rlm_runtime._events import CodeExecuted, CodeStarted, Event
+from rlm_runtime._events import CodeExecuted, CodeStarted, Event, ReplayDiverged
 from rlm_runtime._tui.details.assigned import Assigned, assigned_names
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.record.record import Record
 
 _MOST_EVENTS = 600
+_MOST_SEEN = 20_000
+"""So many of the latest events are gone through for these: code may call a tool often."""
 _MOST_READ = 40_000
 """So many characters of earlier code are looked through."""
 
@@ -151,13 +153,31 @@ def _is_told(block: _Block) -> bool:
 
 def _blocks(record: Record, entry: Entry, position: int) -> list[_Block]:
     """Give the blocks of a node up to a position, the latest ones where there are many."""
-    last = bisect_right(entry.events, position)
     blocks: list[_Block] = []
-    for at in entry.events[max(0, last - _MOST_EVENTS) : last]:
-        event: Event = record.events[at]
+    for event in _events_of_code(record, entry, position):
         if isinstance(event, CodeStarted):
             blocks.append(_Block(event.iteration, event.block, event.code))
-        elif isinstance(event, CodeExecuted) and blocks:
-            if (blocks[-1].iteration, blocks[-1].number) == (event.iteration, event.block):
-                blocks[-1].ran = event
+            continue
+        place = event.iteration, event.block
+        if isinstance(event, ReplayDiverged):
+            # What the node did after it counts no more, and the block runs anew
+            blocks = [block for block in blocks if (block.iteration, block.number) <= place]
+        if blocks and (blocks[-1].iteration, blocks[-1].number) == place:
+            blocks[-1].ran = event if isinstance(event, CodeExecuted) else None
     return blocks
+
+
+def _events_of_code(
+    record: Record, entry: Entry, position: int
+) -> list[CodeStarted | CodeExecuted | ReplayDiverged]:
+    """Give the latest events that tell which code has run, in order."""
+    last = bisect_right(entry.events, position)
+    found: list[CodeStarted | CodeExecuted | ReplayDiverged] = []
+    for number in range(last - 1, max(0, last - _MOST_SEEN) - 1, -1):
+        event: Event = record.events[entry.events[number]]
+        if isinstance(event, CodeStarted | CodeExecuted | ReplayDiverged):
+            found.append(event)
+            if len(found) == _MOST_EVENTS:
+                break
+    found.reverse()
+    return found

@@ -168,7 +168,7 @@ def _breadcrumb(view: View) -> Text:
     names: list[str] = []
     entry = view.zoom
     while entry is not None and len(names) < _CRUMBS:
-        names.append(name_of(entry))
+        names.append(name_of(entry, view.position))
         entry = entry.parent
     if entry is not None:
         names.append("…")
@@ -177,9 +177,12 @@ def _breadcrumb(view: View) -> Text:
     return text.append(" › ".join(reversed(names))).append(f"  {query}", _DIM)
 
 
-def name_of(entry: Entry) -> str:
-    """Name an entry in few characters."""
-    return "llm_query" if entry.number is None else f"node {entry.number}"
+def name_of(entry: Entry, position: int) -> str:
+    """Name an entry in few characters, as far as its name is known at a position."""
+    if entry.kind == "completion":
+        return "llm_query"
+    number = entry.number_at(position)
+    return "node" if number is None else f"node {number}"
 
 
 def _let_through(view: View) -> Text:

@@ -47,6 +47,11 @@ class Spending:
             yield position, all_tokens - tokens, whole_cost - cost
             tokens, cost = all_tokens, whole_cost
 
+    def positions(self, position: int, most: int) -> list[int]:
+        """Give where something was spent up to a position, the latest ones where there are many."""
+        last = bisect_right(self._at, position)
+        return self._at[max(0, last - most) : last]
+
     @property
     def unknown_at(self) -> int | None:
         """The position from which on a part of the cost is not known."""
