@@ -274,3 +274,20 @@ async def test_a_run_that_grows_is_looked_through_as_it_does(tmp_path: Path) -> 
             await settle(pilot)
             assert len(viewer.found) > len(before)
             assert f"{len(viewer.found)}" in screen_text(pilot)
+
+
+async def test_neither_match_nor_zoom_numbers_a_node_before_it_begins(tmp_path: Path) -> None:
+    async with open_viewer(await small(tmp_path)) as pilot:
+        viewer = viewer_of(pilot)
+        child = viewer.record.entries[1]
+        assert child.numbered is not None and child.began < child.numbered
+        viewer.select(child)
+        viewer.set_search(child.query[:10])
+        await press(pilot, "z")
+        for position, name in ((child.began, "node  "), (child.numbered, "node 1  ")):
+            viewer.move_to(position, track=False)
+            await settle(pilot)
+            (zoomed,) = (line for line in screen_text(pilot).split("\n") if "⌕" in line)
+            assert f"node 0 › {name}" in zoomed
+            told = "prompt:" if position == child.began else "query of node 1:"
+            assert viewer.view.finding.where.startswith(told)
