@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from rlm_runtime._events import ModeChosen, RunForked, RunResumed, RunStarted
+from rlm_runtime._events import ModeChosen, RunForked, RunResumed, RunStarted, usage_of
 from rlm_runtime._printable import one_line
 from rlm_runtime._tui.amounts import short_cost, short_count, short_money, short_time
 from rlm_runtime._tui.record.node_counts import NodeCounts
@@ -36,17 +36,28 @@ class Part(NamedTuple):
     """What it looks like."""
 
 
+class _Spent(NamedTuple):
+    """What a run has spent."""
+
+    calls: int
+    tokens: int
+    cost: float | None
+    """None where a part of it is not known."""
+    known: float
+
+
 def tell_run(view: View, counts: NodeCounts) -> list[Part]:
     """Tell all of a run at a moment, in the order of the line."""
     record, at = view.record, view.position
     parts = [Part(one_line(record.run, 60), 90), *_tell_state(view)]
     parts.append(Part(short_time(view.seconds), 85))
-    parts.append(_tell_cost(record, at))
+    spent = _spent(record, at)
+    parts.append(_tell_cost(record, at, spent))
     if errors := bisect_right(record.marks.errors, at):
         parts.append(Part(f"✗ {_count(errors, 'error')}", 75, "error"))
     parts.append(Part(_tell_nodes(view, counts), 65))
-    parts.append(Part(_count(record.total.calls(at), "call"), 50))
-    parts.append(Part(f"{short_count(record.total.tokens(at))} tokens", 60))
+    parts.append(Part(_count(spent.calls, "call"), 50))
+    parts.append(Part(f"{short_count(spent.tokens)} tokens", 60))
     parts += _tell_sessions(record, at)
     return [part for part in parts if part.text]
 
@@ -74,8 +85,24 @@ def _tell_state(view: View) -> Iterator[Part]:
         yield Part("✗ damaged", 95, "error")
 
 
-def _tell_cost(record: Record, at: int) -> Part:
-    cost = short_cost(record.total.cost(at), record.total.known_cost(at))
+def _spent(record: Record, at: int) -> _Spent:
+    """Tell what the run has spent; at its end by its own account.
+
+    That has in it what calls took that a crash cut off, of which no event tells.
+    """
+    total = record.total
+    spent = _Spent(total.calls(at), total.tokens(at), total.cost(at), total.known_cost(at))
+    ended = record.ended(at)
+    if ended is None:
+        return spent
+    used = usage_of(ended)
+    tokens = max(spent.tokens, used.prompt_tokens + used.completion_tokens)
+    known = spent.known if used.cost is None else max(spent.known, used.cost)
+    return _Spent(max(spent.calls, used.calls), tokens, None if used.cost is None else known, known)
+
+
+def _tell_cost(record: Record, at: int, spent: _Spent) -> Part:
+    cost = short_cost(spent.cost, spent.known)
     text = "cost unknown" if cost == "?" else cost
     limit = _max_cost(record, at)
     return Part(text if limit is None else f"{text} of {short_money(limit)}", 80)

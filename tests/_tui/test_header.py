@@ -23,7 +23,16 @@ from rlm_runtime._tui.record.node_counts import NodeCounts
 from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.run_line import GAP, Part, fit, tell_run
 from rlm_runtime._tui.view import View
-from tests._cli.events import node_ended, node_started, replied, requested, run_ended, run_started
+from tests._cli.events import (
+    attempt_started,
+    node_ended,
+    node_started,
+    replied,
+    requested,
+    resumed,
+    run_ended,
+    run_started,
+)
 from tests._cli.test_any_events import EVENTS
 from tests._tui.made_up import runs
 from tests._tui.viewing import open_viewer, screen_text, settle, viewer_of, write
@@ -68,7 +77,8 @@ def test_the_line_is_that_of_the_moment() -> None:
     ]
     lines = [_tell(*events, position=at) for at in range(-1, 6)]
     assert ["1 node, 1 running" in line for line in lines] == [False] * 2 + [True] * 3 + [False] * 2
-    assert ["$0.250" in line for line in lines] == [False] * 4 + [True] * 3
+    assert ["$0.250" in line for line in lines] == [False] * 4 + [True] * 2 + [False]
+    assert ["$0.500" in line for line in lines] == [False] * 6 + [True]
     assert ["answered" in line for line in lines] == [False] * 6 + [True]
     assert "0 nodes | 0 calls | 0 tokens" in lines[0]
 
@@ -123,6 +133,24 @@ def test_the_limit_of_cost_is_that_of_the_session() -> None:
 @pytest.mark.parametrize("limit", ["x", True, float("nan"), float("inf"), -1, None, [2]])
 def test_a_forged_limit_is_left_out(limit: Any) -> None:
     assert " of " not in _tell(replace(run_started(), limits={"max_cost": limit}))
+
+
+def test_what_a_crash_cut_off_counts_as_the_run_says_at_its_end() -> None:
+    events = [
+        run_started(),
+        node_started(0),
+        requested(0, 0),
+        attempt_started(0, 0),
+        resumed(),
+        requested(0, 1),
+        replied(0, 1, cost=0.25),
+        run_ended(),
+    ]
+    assert "1 call | 1.2k tokens" in _tell(*events[:-1])
+    # Its own account has the call in it of whose end there is no event
+    assert "$0.5000" in _tell(*events) and "2 calls | 2.4k tokens" in _tell(*events)
+    assert "$0.2500" in _tell(*events[:-1], replace(run_ended(), cost=0.1, calls=0))
+    assert "$0.250+" in _tell(*events[:-1], replace(run_ended(), cost=None))
 
 
 def test_a_cost_that_is_not_known_is_told() -> None:
