@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from rlm_runtime._printable import one_line
@@ -15,6 +16,15 @@ from rlm_runtime._tui.keys import KeyInUse, keys_in_use
 from rlm_runtime._tui.record.entry import Entry
 
 _NUMBER = re.compile(r"(?:node|go to node|n)?\s*(\d{1,12})$", re.IGNORECASE)
+
+
+class Palette(CommandPalette):
+    """A palette whose keys do nothing where there is no room for its list."""
+
+    def _action_command_list(self, action: str) -> None:
+        # Textual's list cannot be paged through where none of it was ever drawn
+        with suppress(LookupError):
+            super()._action_command_list(action)
 
 
 class ViewerCommands(Provider):
@@ -30,7 +40,9 @@ class ViewerCommands(Provider):
         entry = self._node(query)
         if entry is not None:
             title = f"Go to node {entry.number}"
-            yield Hit(2.0, Content(title), self._go_to(entry), title, one_line(entry.query, 60))
+            # What a hit has as its help is read as markup
+            shown = Content(f"{title}\n{one_line(entry.query, 60)}")
+            yield Hit(2.0, shown, self._go_to(entry), title)
         matcher = self.matcher(query)
         for key in self._actions():
             title = _title(key)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import anyio
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from rlm_runtime._events import CodeExecuted, Event, NodeStarted
 from rlm_runtime._tui.keymap import split_keys
@@ -96,6 +97,39 @@ async def test_what_is_typed_is_no_markup(tmp_path: Path, where: str) -> None:
         await pilot.pause()
 
     assert leaked(await record(path, type_it, size=(80, 24))) == []
+
+
+@pytest.mark.parametrize(
+    "query", [MARKUP, "[@click=app.quit]", "[/]", "[link=http://evil.example]x"]
+)
+async def test_no_query_is_markup_in_the_palette(tmp_path: Path, query: str) -> None:
+    node = NodeStarted(node=0, parent=None, depth=0, model="m", query=query, context="")
+    path = await write(tmp_path / "runs", node, run="run")
+
+    async def find_it(pilot: Pilot[object]) -> None:
+        await pilot.press("ctrl+p")
+        pilot.app.screen.query_one(Input).value = "0"
+        options = pilot.app.screen.query_one(OptionList)
+        with anyio.fail_after(20):
+            while not options.options or "node 0" not in str(options.options[0].prompt):
+                await pilot.pause(0.01)
+        assert query[:50] in str(options.options[0].prompt)
+        await pilot.pause()
+
+    sent = await record(path, find_it, size=(120, 40))
+    assert leaked(sent) == [] and "\x1b]8;" not in sent
+
+
+@pytest.mark.parametrize("key", ["pageup", "pagedown"])
+async def test_a_palette_without_room_for_its_list_breaks_nothing(tmp_path: Path, key: str) -> None:
+    path = await write(tmp_path / "runs", *hostile_events(), run="run")
+    async with open_viewer(path, size=(80, 2)) as pilot:
+        await pilot.press("ctrl+p")
+        with anyio.fail_after(20):
+            while not pilot.app.screen.query_one(OptionList).option_count:
+                await pilot.pause(0.01)
+        await pilot.press(key, key, "escape")
+        assert viewer_of(pilot).is_running
 
 
 def deep() -> list[Event]:

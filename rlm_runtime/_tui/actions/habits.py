@@ -10,6 +10,7 @@ from typing import BinaryIO
 import anyio.to_thread
 from textual.binding import Binding
 from textual.events import Load
+from textual.theme import ThemeProvider
 
 from rlm_runtime._errors import TraceError
 from rlm_runtime._printable import one_line, reason
@@ -18,7 +19,7 @@ from rlm_runtime._tui.details.pane import Details
 from rlm_runtime._tui.help_screen import HelpScreen
 from rlm_runtime._tui.keymap import check_keys
 from rlm_runtime._tui.keys import keys_in_use, remappable
-from rlm_runtime._tui.palette import ViewerCommands
+from rlm_runtime._tui.palette import Palette, ViewerCommands
 from rlm_runtime._tui.saving import PageWriter, save, self_contained
 from rlm_runtime._tui.settings import ViewerSettings
 from rlm_runtime._tui.themes import DEFAULT_THEME, THEMES
@@ -86,6 +87,15 @@ class HabitActions(ViewerBase):
         focused = self.screen.focused
         around = () if focused is None else focused.ancestors_with_self
         return next((node.id for node in around if node.id in _PANES), "tree")
+
+    def action_command_palette(self) -> None:
+        """Offer all that can be done now."""
+        if not Palette.is_open(self):
+            self.push_screen(Palette(id="--command-palette"))
+
+    def search_themes(self) -> None:
+        """Offer the themes."""
+        self.push_screen(Palette(providers=[ThemeProvider]))
 
     def action_help(self) -> None:
         """Tell the keys that hold now, and what glyphs and colours mean."""
