@@ -9,6 +9,7 @@ from rich.style import Style
 from textual import events
 from textual.strip import Strip
 
+from rlm_runtime._tui.changes import Changes
 from rlm_runtime._tui.lane_cells import Lane, Look
 from rlm_runtime._tui.lane_store import LaneStore, PathColumns
 from rlm_runtime._tui.lane_words import tell_load, tell_path, tell_place
@@ -72,6 +73,9 @@ class Lanes(Scrubber, can_focus=True):
         self._start = 0.0
         self._top = 0
         self._mouse: tuple[int, int] | None = None
+        self._changes = Changes(self, self._make_line)
+        self._lines: dict[int, Strip] = {}
+        """Those that were made for what is shown now."""
 
     def show(self, view: View) -> None:
         """Show the lanes of a moment."""
@@ -83,12 +87,12 @@ class Lanes(Scrubber, can_focus=True):
             self._path = PathColumns(view.path)
         self._set_scale()
         self._bring_into_sight(view.row)
-        self.refresh()
+        self._draw_anew()
 
     def scroll_with(self, top: float) -> None:
         """Show the lanes from a row on, as the tree does."""
         self._top = round(top)
-        self.refresh()
+        self._draw_anew()
 
     def zoom_time(self, factor: float | None) -> None:
         """Show so many times as much time, around the moment; None: the whole run."""
@@ -104,7 +108,16 @@ class Lanes(Scrubber, can_focus=True):
             self._length = length if length < whole else None
             self._start = view.seconds - share * length
         self._set_scale()
-        self.refresh()
+        self._draw_anew()
+
+    def _draw_anew(self) -> None:
+        self._lines.clear()
+        self._changes.refresh()
+
+    def notify_style_update(self) -> None:
+        """Draw all anew in other colours."""
+        self._lines.clear()
+        super().notify_style_update()
 
     @property
     def scale(self) -> TimeScale:
@@ -139,8 +152,19 @@ class Lanes(Scrubber, can_focus=True):
     def on_resize(self) -> None:
         """Fit the scale to the new width."""
         self._set_scale()
+        self._draw_anew()
 
     def render_line(self, y: int) -> Strip:
+        """Draw a line."""
+        return self._changes.line(y)
+
+    def _make_line(self, y: int) -> Strip:
+        line = self._lines.get(y)
+        if line is None or line.cell_length != self.size.width:
+            line = self._lines[y] = self._draw(y)
+        return line
+
+    def _draw(self, y: int) -> Strip:
         """Draw the axis, a lane, or the load."""
         view, width = self.shown, self.size.width
         if view is None or not width or self._store is None:
@@ -303,7 +327,7 @@ class Lanes(Scrubber, can_focus=True):
     def _point_at(self, place: tuple[int, int] | None) -> None:
         if place != self._mouse:
             self._mouse = place
-            self.refresh()
+            self._draw_anew()
 
 
 def _until(lane: Lane, view: View, cursor: int) -> tuple[list[Look], list[str], str]:

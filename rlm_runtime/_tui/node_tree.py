@@ -9,6 +9,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from rlm_runtime._tui.changes import Changes
 from rlm_runtime._tui.messages import Selected, Toggled
 from rlm_runtime._tui.rows import Rows
 from rlm_runtime._tui.tree.columns import Columns, choose_columns
@@ -83,6 +84,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         self._styles: dict[str, Style] = {}
         self._base: Style | None = None
         self._tallies = Tallies()
+        self._changes = Changes(self, self._make_line)
 
     @property
     def page(self) -> int:
@@ -109,7 +111,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         self._base = None
         rows = 0 if self._view is None else len(self._view.rows)
         self.virtual_size = Size(self._width, rows + _HEADER)
-        self.refresh()
+        self._changes.refresh()
 
     def _is_in_sight(self, row: int) -> bool:
         return 0 <= row - round(self.scroll_y) < self.page
@@ -146,6 +148,9 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Draw a line."""
+        return self._changes.line(y)
+
+    def _make_line(self, y: int) -> Strip:
         view, width, base = self._view, self._width, self._base_style()
         if view is None:
             return Strip.blank(width, base)
