@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -172,12 +173,32 @@ async def test_the_map_is_that_of_the_moment(tmp_path: Path) -> None:
         screen = await shown(pilot, "█ sent 50 %")
         assert "▓ printed 10 %" in screen and "· neither 40 %" in screen
         assert "not a proof" in screen
-        assert "llm_query 0" in screen and "iteration 1" in screen
+        assert "completion 0" in screen and "iteration 1" in screen
         await pilot.press("left")
         screen = await shown(pilot, "█ sent 0 %")
-        assert "▓ printed 10 %" in screen and "llm_query 0" not in screen.split("By whom")[1]
+        assert "▓ printed 10 %" in screen and "completion 0" not in screen.split("By whom")[1]
         await pilot.press("home", "right")
         await shown(pilot, "· neither 100 %")
+
+
+@pytest.mark.anyio
+async def test_a_child_has_the_number_that_the_tree_gives_it(tmp_path: Path) -> None:
+    async with open_trace_writer(tmp_path, "run") as writer:
+        ref = await writer.keep(BOOK)
+        root = NodeStarted(
+            node=0, parent=None, depth=0, model="m", query="q", context="c", context_ref=ref
+        )
+        child = replace(root, node=7, parent=0, depth=1, sub_call=0)
+        asked = replace(sent(0, ref), recursive=True)
+        for event in (run_started(), root, *printed(1, "nothing of it"), asked, child):
+            writer.write(event)
+    async with open_viewer(writer.path, size=(120, 60)) as pilot:
+        await pilot.press("g", "0")
+        screen = (await shown(pilot, "█ sent 100 %")).split("By whom")[1]
+        assert "node 7" in screen and "node 0" not in screen
+        await pilot.press("left")
+        await settle(pilot)
+        assert "node 7" not in screen_text(pilot)
 
 
 @pytest.mark.anyio

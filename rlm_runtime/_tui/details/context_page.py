@@ -52,11 +52,14 @@ _PLAIN = (
 )
 
 
-def _row(one: Found, size: int) -> Sequence[Cell]:
+def _row(moment: Moment, one: Found, size: int) -> Sequence[Cell]:
     printed, sent = (one.intervals, ()) if one.use == "printed" else ((), one.intervals)
     cells = draw(printed, sent, 0, size, _WIDTH)
     share = _percent(length_of(one.intervals), size)
-    return one.name, (cells, "warning" if one.use == "printed" else "accent"), share
+    # A node is given its number later than the text: it may be asked for before it begins
+    child = moment.view.record.owners[one.position] if one.use == "sent" else None
+    name = one.name if child is None else moment.name(child)
+    return name, (cells, "warning" if one.use == "printed" else "accent"), share
 
 
 def _make(moment: Moment) -> Document:
@@ -98,7 +101,7 @@ def _blocks(moment: Moment, found: ContextMap) -> list[Block]:
     if len(found.parts) > 1:
         blocks += _parts(found, printed, sent)
     if until:
-        rows = MadeRows(len(until), lambda number: _row(until[number], size))
+        rows = MadeRows(len(until), lambda number: _row(moment, until[number], size))
         blocks += [Heading("By whom", f"{len(until):,} texts"), Table(_COLUMNS, rows)]
     blocks += [Rule(is_empty=True), Words(_PLAIN, "dim")]
     if found.left_out:

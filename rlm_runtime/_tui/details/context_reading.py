@@ -128,12 +128,11 @@ async def _sent(
         event = record.events[child.began]
         if not isinstance(event, SubCallStarted):
             continue
-        name = f"{'node' if event.recursive else 'llm_query'} {event.sub_call}"
         for ref, preview in ((event.prompt_ref, event.prompt), (event.context_ref, "")):
             if not ref and not preview:
                 continue
             if ref and ref == own_ref:
-                whole.append(_Told(child.began, "sent", name, ""))
+                whole.append(_Told(child.began, "sent", "", ""))
                 continue
             if not budget.takes(0):
                 continue
@@ -143,7 +142,7 @@ async def _sent(
                 known[ref] = text if budget.takes(len(text)) else ""
             text = known.get(ref, preview)
             if text:
-                told.append(_Told(child.began, "sent", name, text))
+                told.append(_Told(child.began, "sent", "", text))
     return told, whole
 
 

@@ -33,7 +33,7 @@ class Found:
     """The event that has the text."""
     use: Use
     name: str
-    """Where the text came from, or went."""
+    """Where the text came from; empty where it was sent, as its node may be numbered later."""
     intervals: tuple[Interval, ...]
     """In order, none touching another."""
 
