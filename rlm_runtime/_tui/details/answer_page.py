@@ -1,10 +1,17 @@
-"""What the entry answered: what was given, what was rejected, and what it ended with."""
+"""What the entry answered: what was given, what was rejected, and its end; and to what."""
 
 from __future__ import annotations
 
-from rlm_runtime._events import AnswerGiven, ModelReplied, NodeEnded, SubCallEnded
+from rlm_runtime._events import (
+    AnswerGiven,
+    ModelReplied,
+    NodeEnded,
+    NodeStarted,
+    SubCallEnded,
+    SubCallStarted,
+)
 from rlm_runtime._tui.details.calls_page import STYLES
-from rlm_runtime._tui.details.document import Block, Code, Document, Heading, Words
+from rlm_runtime._tui.details.document import Block, Code, Document, Heading, Rule, Words
 from rlm_runtime._tui.details.moment import Moment
 from rlm_runtime._tui.details.page import Page
 from rlm_runtime._tui.states import look_of
@@ -37,7 +44,19 @@ def _make(moment: Moment) -> Document:
             main, suffix = _written(moment, one.answer, one.answer_ref)
     if not blocks:
         blocks, main = _partial(moment)
-    return Document(tuple(blocks), main, suffix)
+    return Document((*blocks, *_query(moment)), main, suffix)
+
+
+def _query(moment: Moment) -> list[Block]:
+    """Show all of what was asked, of which the tree has the beginning."""
+    match moment.event(moment.entry.began):
+        case (
+            NodeStarted(query=preview, query_ref=ref)
+            | SubCallStarted(prompt=preview, prompt_ref=ref)
+        ):
+            text, _ = _written(moment, preview, ref)
+            return [Rule(is_empty=True), Heading("Query"), Words(text)]
+    return []
 
 
 def _end(moment: Moment) -> int | None:
