@@ -187,6 +187,18 @@ def test_the_answer_is_its_whole_value_when_that_is_loaded() -> None:
     assert now.wanted == []
 
 
+def test_all_of_the_query_is_below_the_answer() -> None:
+    long = f"{QUERY} {'all ' * 100}of them"
+    begun = started(query=f"{QUERY} all …", query_ref="q")
+    loaded = Loaded()
+    assert f"Query\n{QUERY} all …" in page("Answer", moment_of(begun, loaded=loaded))
+    loaded.add_value("q", Value(long, is_json=False))
+    text = page("Answer", moment_of(begun, ended(), loaded=loaded))
+    assert text.startswith("✓ answered  int\n42\n\nQuery\n") and text.endswith("of them")
+    sub = moment_of(started(), called(0), sub_ended(0, "Paris"), entry=1)
+    assert page("Answer", sub).endswith("Paris\n\nQuery\nprompt 0")
+
+
 def test_rejected_answers_are_told_with_the_reason() -> None:
     given = AnswerGiven(node=0, iteration=1, answer="maybe", rejected="it is no int")
     now = moment_of(started(), asked(0, 1, QUERY), given)
@@ -279,3 +291,4 @@ def test_now_tells_the_event_in_words_and_fields() -> None:
     assert text.startswith("Block 1 of iteration 1 began to run.\nnode 0, event 3 at 2.000 s")
     assert "1 x = 1" in text
     assert "iteration  1" in text
+    assert "seq" not in text and "mono" not in text and "time " not in text

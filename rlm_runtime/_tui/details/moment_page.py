@@ -22,6 +22,8 @@ from rlm_runtime._tui.details.telling import main_text, tell
 from rlm_runtime._tui.record.record import is_error
 
 _SHORT = 400
+_TOLD = {"seq", "time", "mono"}
+"""What all events have, for the reader of the file: the line with the moment says it already."""
 
 
 def _make(moment: Moment) -> Document:
@@ -46,7 +48,7 @@ def _fields(event: Event, shown: str) -> list[tuple[str, Cell]]:
     rows: list[tuple[str, Cell]] = []
     for field in fields(event):
         value: object = getattr(event, field.name)
-        if value in ("", None, (), {}) or value is shown:
+        if field.name in _TOLD or value in ("", None, (), {}) or value is shown:
             continue
         rows.append((field.name, _write(value)))
     return rows
