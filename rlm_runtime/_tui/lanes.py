@@ -20,6 +20,8 @@ from rlm_runtime._tui.scrubber import Scrubber
 from rlm_runtime._tui.timescale import TimeScale, scale_to
 from rlm_runtime._tui.view import View
 
+LEAST_WITH_LOAD = 3
+"""On fewer lines than this and one more there are lanes alone, and nothing of the load."""
 _SHORTEST = 1e-3
 _ON_PATH = str.maketrans("─╴╶╌·", "━╸╺╍•")
 
@@ -145,7 +147,8 @@ class Lanes(Scrubber, can_focus=True):
         self._scale = TimeScale(self._start, length, self.size.width)
 
     def _bring_into_sight(self, row: int) -> None:
-        height = max(1, self.size.height - 1)
+        last = self.size.height - 1
+        height = max(1, last - 1 if self._is_bottom(last) else last)
         if not self._top <= row < self._top + height:
             self._top = max(0, row - height // 2)
 
@@ -183,10 +186,8 @@ class Lanes(Scrubber, can_focus=True):
         return self._strip(view, self._store.lane(row, self._scale), row)
 
     def _is_bottom(self, y: int) -> bool:
-        """Tell whether a line is that of the load; it gives way to the selected lane."""
-        if self.shown is None or y < 3 or y != self.size.height - 1:
-            return False
-        return self.shown.row != self._top + y - 1
+        """Tell whether a line is that of the load; the tree has no row beside it."""
+        return y >= LEAST_WITH_LOAD and y == self.size.height - 1
 
     def _style(self, look: str, *, is_selected: bool = False, is_critical: bool = False) -> Style:
         style = self.get_component_rich_style(f"lanes--{look}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
 from textual.events import Blur, Click, Focus, Resize
@@ -10,6 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from rlm_runtime._tui.changes import Changes
+from rlm_runtime._tui.lanes import LEAST_WITH_LOAD
 from rlm_runtime._tui.messages import Selected, Toggled
 from rlm_runtime._tui.rows import Rows
 from rlm_runtime._tui.tree.columns import Columns, choose_columns
@@ -20,6 +22,10 @@ from rlm_runtime._tui.view import View
 
 _HEADER = 1
 """The lines above the rows; the lanes beside them have as many."""
+_FOOT = "model calls in flight "
+"""Stands below the rows, beside the line of the lanes that is none of a row."""
+_ALONE = {"-slim", "-big-tree"}
+"""Classes of the screen that leave no lanes beside the tree."""
 _PARTS = (
     "titles edge guides arrow found title query model number aside critical cursor cursor-blurred "
     "answered running queued limit error interrupted crashed heat-0 heat-1 heat-2 heat-below"
@@ -89,7 +95,12 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def page(self) -> int:
         """How many rows are in sight."""
-        return max(1, self.size.height - _HEADER)
+        return max(1, self.size.height - _HEADER - self._foot)
+
+    @property
+    def _foot(self) -> int:
+        is_low = self.size.height <= LEAST_WITH_LOAD
+        return 0 if is_low or not _ALONE.isdisjoint(self.screen.classes) else 1
 
     @property
     def _width(self) -> int:
@@ -110,7 +121,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         self._strips.clear()
         self._base = None
         rows = 0 if self._view is None else len(self._view.rows)
-        self.virtual_size = Size(self._width, rows + _HEADER)
+        self.virtual_size = Size(self._width, rows + _HEADER + self._foot)
         self._changes.refresh()
 
     def _is_in_sight(self, row: int) -> bool:
@@ -159,6 +170,11 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
             name = f"{rows:,} row{'' if rows == 1 else 's'}"
             titles = draw_titles(self._columns(view), name, self._style, heat=view.heat)
             return titles.apply_style(base).crop_extend(0, width, base)
+        if self._foot and y == self.size.height - 1:
+            style = base + self._style("titles")
+            return Strip([Segment(("" if view.critical else _FOOT).rjust(width), style)]).crop(
+                0, width
+            )
         number = y - _HEADER + round(self.scroll_y)
         if number >= len(view.rows):
             return Strip.blank(width, base)
@@ -216,7 +232,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         """Select the row that was clicked; fold it by its arrow, or by a second click."""
         view = self._view
         number = event.y - _HEADER + round(self.scroll_y)
-        if view is None or event.y < _HEADER or number >= len(view.rows):
+        if view is None or not _HEADER <= event.y < _HEADER + self.page or number >= len(view.rows):
             return
         row = view.rows[number]
         arrow = arrow_column(self._line(view, number, self._columns(view)))

@@ -136,8 +136,35 @@ async def test_what_is_under_the_mouse_is_told(tmp_path: Path) -> None:
         await pilot.hover("#lanes", offset=(x_of(pilot, 3), bottom))
         assert "1.0 model calls in flight" in screen_text(pilot)
         await pilot.hover("#tree", offset=(1, 1))
-        assert "in flight" not in screen_text(pilot)
+        assert "1.0 model calls" not in screen_text(pilot)
         assert "▁" in lines(pilot)[-1]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 12), (120, 11)])
+async def test_each_row_has_its_lane_beside_it(tmp_path: Path, size: tuple[int, int]) -> None:
+    events = synthetic_events(60)
+    async with open_viewer(await write(tmp_path, *events), size=size) as pilot:
+        await pilot.press("G")
+        await settle(pilot)
+        tree, lanes, view = pilot.app.query_one(NodeTree), lanes_of(pilot), viewer_of(pilot).view
+        last = lanes.size.height - 1
+        assert round(tree.scroll_y) + tree.page == len(view.rows)
+        for y in range(1, lanes.size.height):
+            is_load = last > 2 and y == last
+            assert ("in flight" in tree.render_line(y).text) == is_load
+            assert lanes._is_bottom(y) == is_load
+        await pilot.click("#tree", offset=(3, last))
+        assert viewer_of(pilot).view.row == len(view.rows) - 1
+        await pilot.press("x")
+        await settle(pilot)
+        assert "in flight" not in tree.render_line(last).text
+
+
+async def test_a_tree_without_lanes_has_rows_to_its_last_line(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *TWO_CHILDREN), size=(60, 24)) as pilot:
+        assert "in flight" not in screen_text(pilot)
+        tree = pilot.app.query_one(NodeTree)
+        assert tree.page == tree.size.height - 1
 
 
 async def test_only_what_has_happened_is_told(tmp_path: Path) -> None:
