@@ -19,6 +19,14 @@ class Selected(Message):
         super().__init__()
 
 
+class Followed(Message):
+    """The user wants to see an entry that is spoken of, wherever in the tree it is."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        super().__init__()
+
+
 class Sought(Message):
     """The user chose a moment."""
 

@@ -88,6 +88,24 @@ async def test_pages_can_be_turned(tmp_path: Path) -> None:
         assert pane.page == first - 1
 
 
+async def test_a_click_on_a_sub_call_shows_its_answer(tmp_path: Path) -> None:
+    path = await trace(tmp_path, called(0), called(1), sub_ended(1, "Paris"))
+    async with open_viewer(path) as pilot:
+        viewer, root = viewer_of(pilot), viewer_of(pilot).record.entries[0]
+        await pilot.press("enter", named("Calls"))
+        await settle(pilot)
+        assert viewer.folded == {root.id}
+        await pilot.click("#page", offset=(30, 0))
+        await pilot.click("#page", offset=(30, 9))
+        await settle(pilot)
+        assert viewer.entry is root
+        await pilot.click("#page", offset=(30, 3))
+        await settle(pilot)
+        assert viewer.entry is viewer.record.entries[2]
+        assert not viewer.folded
+        assert "✓ answered  str" in screen_text(pilot) and "Paris" in screen_text(pilot)
+
+
 async def test_the_page_stays_where_the_user_put_it(tmp_path: Path) -> None:
     more = (called(0), asked(1, None, "capital?", sub_call=0), replied(1, "Paris"))
     path = await trace(tmp_path, *more, sub_ended(0, "Paris"))

@@ -154,6 +154,16 @@ def test_ten_thousand_sub_calls_are_made_as_they_are_seen() -> None:
     assert line is not None and "prompt 9999" in line.text
 
 
+def test_a_sub_call_has_the_number_of_its_node() -> None:
+    child = started(5, parent=0, depth=1, sub_call=0)
+    events = (started(), asked(0, 1, QUERY), called(0, recursive=True), called(1), child)
+    lines = page("Calls", moment_of(*events)).split("\n")
+    assert [line.split()[:2] for line in lines[2:]] == [["5", "▶"], ["○", "queued"]]
+    assert lines[1].split()[0] == "node"
+    before = page("Calls", moment_of(*events, position=3)).split("\n")
+    assert before[2].split()[:2] == ["○", "queued"]
+
+
 def test_tools_are_listed() -> None:
     def call(number: int) -> ToolCalled:
         return ToolCalled(node=0, call=number, tool="search", arguments=f"({number})", iteration=1)

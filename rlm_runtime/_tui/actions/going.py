@@ -7,6 +7,7 @@ from bisect import bisect_left
 from textual.binding import Binding
 
 from rlm_runtime._tui.base import ViewerBase
+from rlm_runtime._tui.messages import Followed
 from rlm_runtime._tui.record.entry import Entry
 
 
@@ -53,6 +54,10 @@ class GoActions(ViewerBase):
             parent = None
         self.zoom = parent
         self.show_soon()
+
+    def on_followed(self, message: Followed) -> None:
+        """Select the entry that a pane names, and show its row."""
+        self.select_in_sight(message.entry)
 
     def select_in_sight(self, entry: Entry) -> None:
         """Select an entry, and open or leave what hides it."""

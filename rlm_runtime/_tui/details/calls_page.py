@@ -34,7 +34,7 @@ STYLES: dict[StateKind, Style] = {
     "aside": "dim",
 }
 _COLUMNS = (
-    Column("#", 5, right=True),
+    Column("node", 5, right=True),
     Column("state", 15),
     Column("time", 6, right=True),
     Column("model", 11),
@@ -57,6 +57,7 @@ def _rows(moment: Moment, first: int, end: int) -> MadeRows:
 def _row(moment: Moment, child: Entry) -> Sequence[Cell]:
     view = moment.view
     aside = child.is_aside(moment.position)
+    number = child.number_at(moment.position)
     look = look_of("aside" if aside else view.state_of(child))
     ended = child.ended(moment.position)
     event = view.record.events[ended] if ended is not None else None
@@ -64,7 +65,7 @@ def _row(moment: Moment, child: Entry) -> Sequence[Cell]:
     if isinstance(event, NodeEnded | SubCallEnded):
         answer = (event.error, "bad") if event.error else event.answer
     return (
-        "" if child.sub_call is None else str(child.sub_call),
+        "" if number is None else str(number),
         (f"{look.glyph} {look.word}", STYLES[look.kind]),
         short_time(view.record.seconds_of(child, moment.position)),
         child.model.rpartition("/")[2],
@@ -83,12 +84,17 @@ def _make(moment: Moment) -> Document:
         title = f"Iteration {moment.iteration}"
         blocks += [
             Heading(title, _count(last - first)),
-            Table(_COLUMNS, _rows(moment, first, last)),
+            _table(moment, first, last),
         ]
     blocks += _tools(moment)
     if first:
-        blocks += [Heading("Before", _count(first)), Table(_COLUMNS, _rows(moment, 0, first))]
+        blocks += [Heading("Before", _count(first)), _table(moment, 0, first)]
     return Document(tuple(blocks) or (Words("Its code has asked for nothing yet.", "dim"),))
+
+
+def _table(moment: Moment, first: int, end: int) -> Table:
+    children = moment.entry.children[first:end]
+    return Table(_COLUMNS, _Rows(moment, first, end), [child.id for child in children])
 
 
 def _tools(moment: Moment) -> list[Block]:

@@ -94,6 +94,8 @@ class Table:
 
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[Cell]]
+    leads_to: Sequence[int] = ()
+    """The entries that a click on each of the rows shows, by their ids."""
 
 
 class MadeRows(Sequence[Sequence[Cell]]):

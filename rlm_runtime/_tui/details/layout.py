@@ -59,6 +59,14 @@ class Layout:
             self._count()
         return line
 
+    def target_at(self, y: int) -> int | None:
+        """Tell which entry a line leads to, by its id."""
+        at = bisect_right(self._ends, y)
+        part = self._parts[at] if 0 <= y and at < len(self._parts) else None
+        if not isinstance(part, TableLines):
+            return None
+        return part.target(y - self._ends[at] + part.height)
+
     def find(self, needle: str, y: int, *, forward: bool = True) -> int | None:
         """Find the nearest line that holds a text, from a line on; None where there is none."""
         if not needle or not self._parts:

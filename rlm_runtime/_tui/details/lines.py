@@ -114,6 +114,12 @@ class TableLines:
             return styled(f"… {self._left_out:,} rows more", "dim")
         return self._row(self._table.rows[number - 1])
 
+    def target(self, number: int) -> int | None:
+        """Tell which entry a line leads to."""
+        table = self._table
+        is_row = 0 < number <= min(len(table.leads_to), _MOST_ROWS)
+        return table.leads_to[number - 1] if is_row else None
+
     def find(self, needle: str, start: int, *, forward: bool) -> int | None:
         """Find the nearest row that holds a text, from a row on."""
         return _find(self, needle, start, forward=forward)

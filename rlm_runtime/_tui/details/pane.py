@@ -13,6 +13,7 @@ from rlm_runtime._tui.details.page import Page
 from rlm_runtime._tui.details.pages import PAGES
 from rlm_runtime._tui.details.tabs import PageTabs
 from rlm_runtime._tui.details.text_view import TextView
+from rlm_runtime._tui.messages import Followed
 from rlm_runtime._tui.record.context_map import ContextMap
 from rlm_runtime._tui.view import View
 
@@ -135,6 +136,14 @@ class Details(Vertical):
         """Show the page that was clicked."""
         message.stop()
         self.turn_to(message.number)
+
+    def on_text_view_followed(self, message: TextView.Followed) -> None:
+        """Show the answer of the entry that was clicked."""
+        message.stop()
+        entries = self._view.record.entries if self._view is not None else []
+        if message.target < len(entries):
+            self.turn_to(next(at for at, page in enumerate(PAGES) if page.name == "Answer"))
+            self.post_message(Followed(entries[message.target]))
 
     def _show_again(self) -> None:
         self._made = ()

@@ -8,8 +8,9 @@ from typing import ClassVar, get_args
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.events import Click, Resize
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
@@ -62,6 +63,14 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("ctrl+left", "go_aside(-1)", "To the left", id="text.left", show=False),
         Binding("ctrl+right", "go_aside(1)", "To the right", id="text.right", show=False),
     ]
+
+    class Followed(Message):
+        """A line was clicked that leads to an entry."""
+
+        def __init__(self, target: int) -> None:
+            self.target = target
+            """The id of the entry."""
+            super().__init__()
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -172,6 +181,12 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
     def selection_updated(self, selection: Selection | None) -> None:
         """Draw what is selected."""
         self.refresh()
+
+    def on_click(self, event: Click) -> None:
+        """Go where the line leads; not where a text was selected."""
+        target = self._layout_of.target_at(event.y + self._top)
+        if target is not None and self.text_selection is None:
+            self.post_message(self.Followed(target))
 
     def on_resize(self, event: Resize) -> None:
         """Lay out anew where the width has changed."""
