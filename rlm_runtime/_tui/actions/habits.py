@@ -90,7 +90,7 @@ class HabitActions(ViewerBase):
 
     def action_command_palette(self) -> None:
         """Offer all that can be done now."""
-        if not Palette.is_open(self):
+        if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
     def search_themes(self) -> None:

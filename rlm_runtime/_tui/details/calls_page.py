@@ -94,7 +94,7 @@ def _make(moment: Moment) -> Document:
 
 def _table(moment: Moment, first: int, end: int) -> Table:
     children = moment.entry.children[first:end]
-    return Table(_COLUMNS, _Rows(moment, first, end), [child.id for child in children])
+    return Table(_COLUMNS, _rows(moment, first, end), [child.id for child in children])
 
 
 def _tools(moment: Moment) -> list[Block]:
