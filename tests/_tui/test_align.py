@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks._synthetic_run import synthetic_events
 from rlm_runtime._events import (
+    CodeExecuted,
     CodeStarted,
     Event,
     ModelReplied,
@@ -15,10 +16,12 @@ from rlm_runtime._events import (
     NodeStarted,
     RunStarted,
     SubCallStarted,
+    ToolCalled,
 )
 from rlm_runtime._tui.comparing.align import Alignment, StepPair, align
 from rlm_runtime._tui.comparing.rows import Line
 from rlm_runtime._tui.record.record import Record
+from tests._cli.events import diverged, node_ended, node_started, resumed, run_started
 from tests._tui.viewing import record_of
 
 EVENTS = tuple(synthetic_events(6))
@@ -178,3 +181,34 @@ def test_work_that_is_given_up_ends() -> None:
     record = record_of(*synthetic_events(60))
     with pytest.raises(GivenUpError):
         align(record, record, report=give_up)
+
+
+def test_what_counts_no_more_after_a_divergence_is_no_step() -> None:
+    def ran(iteration: int, stdout: str) -> Event:
+        return CodeExecuted(
+            node=0,
+            iteration=iteration,
+            stdout=stdout,
+            stderr="",
+            error=None,
+            pending=(),
+            seconds=1,
+        )
+
+    def did(iteration: int, call: int) -> list[Event]:
+        tool = ToolCalled(node=0, call=call, tool="t", arguments="", iteration=iteration)
+        done = CodeStarted(node=0, iteration=iteration, code=f"{iteration}"), tool
+        request = ModelRequested(node=0, call=call, model="m", iteration=iteration, messages=())
+        return [request, *done, ran(iteration, "x")]
+
+    start = [run_started(), node_started(0)]
+    anew = ran(1, "y")
+    before = [*start, *did(1, 0), *did(2, 1), *did(3, 2), node_ended(0, "interrupted")]
+    diverging = [*before, resumed(), diverged(0, 1), anew, *did(2, 3), node_ended(0)]
+    straight = [*start, *did(1, 0)[:-1], anew, *did(2, 1), node_ended(0)]
+    alignment = align(record_of(*diverging), record_of(*straight))
+    assert alignment.first is None and alignment.differing == 0
+    # Before it diverged it all counted
+    a, last = record_of(*diverging), len(before) - 1
+    alignment = align(a, record_of(*before), last_a=last)
+    assert alignment.first is None and len(alignment.pairs[1].steps) > 12

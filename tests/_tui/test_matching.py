@@ -11,6 +11,8 @@ from rlm_runtime._events import (
     ModelRequested,
     NodeEnded,
     NodeStarted,
+    ReplayDiverged,
+    RunResumed,
     RunStarted,
     SubCallEnded,
     SubCallStarted,
@@ -145,6 +147,17 @@ def test_what_runs_at_the_end_of_a_dead_trace_has_crashed() -> None:
     assert ids("status:crashed", 8, is_over=True) == {ROOT, DAM, MILL}
     assert ids("status:running", 8, is_over=True) == set()
     assert ids("status:crashed", 8) == set()
+
+
+def test_what_is_put_aside_has_no_other_status() -> None:
+    resumed = RunResumed(version="1", model="m", sub_model="", limits={}, spent_seconds=1)
+    diverged = ReplayDiverged(node=0, iteration=0, block=0, reason="time")
+    record = record_of(*SMALL, resumed, diverged)
+    for text, found in (("status:failed", set()), ("status:aside", {DAM, MILL})):
+        matches = Matcher(record, parse_query(text)).matches(record.last, is_over=False)
+        assert matches.found == found
+    matches = Matcher(record, parse_query("status:failed")).matches(record.last - 1, is_over=False)
+    assert matches.found == {DAM, MILL}
 
 
 def test_those_above_are_let_through_but_do_not_count() -> None:

@@ -15,6 +15,7 @@ from rlm_runtime._events import (
     ModelRequested,
     NodeEnded,
     NodeStarted,
+    ReplayDiverged,
     RunForked,
     RunStarted,
     SandboxLost,
@@ -81,6 +82,8 @@ _RANKS: dict[StepKind, int] = {
 
 Steps = dict[tuple[StepKind, Place], int]
 """The positions of steps, by what they are and where."""
+_Divergence = tuple[int, tuple[int, int]]
+"""Its position, and the last iteration and block that counts of what came before it."""
 
 
 def steps_of_run(record: Record, last: int) -> Steps:
@@ -99,9 +102,10 @@ def steps_of_run(record: Record, last: int) -> Steps:
 def steps_of(record: Record, entry: Entry, last: int) -> Steps:
     """Find the steps of an entry up to a position.
 
-    What a resumed run did anew takes the place of what it did before.
+    What a resumed run did anew takes the place of what it did before; what came after a block that
+    gave something else then counts no more.
     """
-    walk = _Walk()
+    walk = _Walk(_divergences(record, entry, last))
     for position in entry.events:
         if position > last:
             break
@@ -111,17 +115,32 @@ def steps_of(record: Record, entry: Entry, last: int) -> Steps:
     return walk.steps
 
 
+def _divergences(record: Record, entry: Entry, last: int) -> list[_Divergence]:
+    """Find where an entry diverged, the last one first, and up to where its steps before count."""
+    found: list[_Divergence] = []
+    counts = LAST, LAST
+    for position in reversed(entry.events):
+        event = record.events[position]
+        if position <= last and isinstance(event, ReplayDiverged):
+            counts = min(counts, (event.iteration, event.block))
+            found.append((position, counts))
+    return found
+
+
 class _Walk:
     """Goes through the events of an entry, and knows in which iteration and block it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, divergences: list[_Divergence]) -> None:
         self.steps: Steps = {}
+        self._divergences = divergences
         self._iteration, self._block = 0, -1
         self._counts: dict[tuple[int, int], int] = {}
         self._calls: dict[int, tuple[int, int, int]] = {}
 
     def add(self, event: Event, position: int) -> None:
         """Take in the next event."""
+        if self._divergences and self._divergences[-1][0] <= position:
+            self._divergences.pop()
         if isinstance(event, ToolCalled | ToolReturned | ToolFailed):
             self._add_of_tool(event, position)
             return
@@ -132,18 +151,26 @@ class _Walk:
                 place = LAST, 0
             elif isinstance(event, SubCallStarted):
                 place = 0, -1
+            if not self._counts_at(place):
+                continue
             self.steps[kind, (*place, _RANKS[kind], 0)] = position
+
+    def _counts_at(self, place: tuple[int, int]) -> bool:
+        """Tell whether what happens at a place still counts in the end."""
+        return not self._divergences or place <= self._divergences[-1][1]
 
     def _move(self, event: Event) -> None:
         match event:
             case ModelRequested():
                 self._iteration, self._block = event.iteration or 0, -1
-            case CodeStarted() | CodeExecuted():
+            case CodeStarted() | CodeExecuted() | ReplayDiverged():
                 self._iteration, self._block = event.iteration, event.block
 
     def _add_of_tool(self, event: ToolCalled | ToolReturned | ToolFailed, position: int) -> None:
+        at = self._iteration, self._block
+        if not self._counts_at(at):
+            return
         if isinstance(event, ToolCalled):
-            at = self._iteration, self._block
             self._counts[at] = number = self._counts.get(at, 0) + 1
             self._calls[event.call] = *at, number
         iteration, block, number = self._calls.get(event.call, (LAST, -1, event.call))

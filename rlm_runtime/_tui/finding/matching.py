@@ -108,6 +108,8 @@ class Matcher:
 
     def _status(self, wanted: str) -> Test:
         def holds(entry: Entry, position: int) -> bool:
+            if entry.is_aside(position):
+                return wanted == "aside"
             # A state per entry is nearly always the last one: no need to look for it
             states = entry.states
             state = states[-1][1] if states and states[-1][0] <= position else entry.state(position)
@@ -120,8 +122,6 @@ class Matcher:
                     return look_of(state).kind == wanted
                 case "crashed":
                     return self._is_over and state in ("running", "queued")
-                case "aside":
-                    return entry.is_aside(position)
             return False
 
         return holds
