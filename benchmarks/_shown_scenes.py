@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+from textual._context import visible_screen_stack
 from textual.app import App
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from benchmarks import _shown_texts as texts
 from benchmarks._shown_run import Story, shown_events
@@ -90,5 +92,14 @@ async def wait_for(pilot: Pilot[None], text: str) -> None:
 
 def lines_of(app: App[None]) -> list[str]:
     """Give what the screen shows, line by line."""
-    screen = app.screen
-    return [line.text.rstrip() for line in screen._compositor.render_strips(screen.size)]
+    return [line.text.rstrip() for line in drawn(app)]
+
+
+def drawn(app: App[None]) -> list[Strip]:
+    """Draw the screen, and what shows through it, as the app itself does."""
+    # Without it nothing is behind a screen, and Textual remembers it so
+    token = visible_screen_stack.set(list(app._background_screens))
+    try:
+        return app.screen._compositor.render_strips(app.screen.size)
+    finally:
+        visible_screen_stack.reset(token)

@@ -12,7 +12,7 @@ import pytest
 from rich.style import Style
 from textual.pilot import Pilot
 
-from benchmarks._shown_scenes import SCENES, SIZES, open_scene, wait_for
+from benchmarks._shown_scenes import SCENES, SIZES, drawn, open_scene, wait_for
 from benchmarks.viewer_screens import THEMES, file_name
 from rlm_runtime._paths import package_file
 
@@ -22,10 +22,9 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 def look(pilot: Pilot[None]) -> str:
     """Give the letters of the screen, then a letter for the style of each of them."""
-    screen = pilot.app.screen
     letters: dict[Style, str] = {}
     texts, styles = [], []
-    for strip in screen._compositor.render_strips(screen.size):
+    for strip in drawn(pilot.app):
         texts.append(strip.text.rstrip())
         line = ""
         for segment in strip:
