@@ -122,4 +122,4 @@ def settings_of_user() -> ViewerSettings:
 
 def calm_collector() -> None:
     """Have the garbage collector look less often, but never for more than some milliseconds."""
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(20_000, 5, 800)
