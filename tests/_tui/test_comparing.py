@@ -7,6 +7,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from rich.style import Style
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -17,7 +18,7 @@ from rlm_runtime._tui.comparing.align import align
 from rlm_runtime._tui.comparing.asking import AskRun, forked_from
 from rlm_runtime._tui.comparing.differences import Differences
 from rlm_runtime._tui.comparing.screen import Comparing
-from rlm_runtime._tui.comparing.side_by_side import _pieces
+from rlm_runtime._tui.comparing.side_by_side import _marked, _pieces
 from rlm_runtime._tui.source import open_source
 from tests._tui.viewing import open_viewer, record_of, screen_text, settle, viewer_of, write
 from tests.hostile_text import ALL, OBEYED
@@ -213,6 +214,19 @@ def test_a_row_holds_only_so_many_characters_that_take_no_room() -> None:
     (row, *_) = pieces = _pieces(0, "a", "e" + "\u0301" * 10_000, 40)
     assert row[3] - row[2] <= 400
     assert pieces[-1][3] == 10_001
+
+
+def test_the_marks_of_a_row_are_those_that_are_in_it() -> None:
+    plain, word = Style(bold=True), Style(italic=True)
+    line, marks = "0123456789", ((1, 4), (6, 9))
+    for start in range(10):
+        for end in range(start, 11):
+            pieces = _marked(line, start, end, marks, plain, word)
+            assert "".join(piece.text for piece in pieces) == line[start:end]
+            marked = "".join(piece.text for piece in pieces if piece.style == word)
+            assert marked == "".join(
+                line[at] for at in range(start, end) if at in (1, 2, 3, 6, 7, 8)
+            )
 
 
 async def test_the_selected_row_is_in_sight_on_a_small_screen(tmp_path: Path) -> None:

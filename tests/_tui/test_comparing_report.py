@@ -40,7 +40,7 @@ def test_the_differences_are_printed_where_there_is_no_terminal(trace_dir: Path)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert [line[:3] for line in lines[:3]] == ["A  ", "B  ", "B−A"]
-    assert "1 of" in lines[2] and "reply" in lines[2]
+    assert "  ·  1 of" in lines[2] and "reply" in lines[2]
     (at,) = [n for n, line in enumerate(lines) if line.startswith("≠") and "reply" in line]
     assert lines[at + 2].startswith("    B \\x1b[31mred")
     assert not OBEYED.search(result.stdout.replace("\n", ""))

@@ -14,6 +14,7 @@ from rlm_runtime._trace.writer import open_trace_writer
 from rlm_runtime._tui.beside import GivenUpError, run_beside
 from rlm_runtime._tui.details import context_reading
 from rlm_runtime._tui.details.context_reading import texts_in
+from rlm_runtime._tui.record import text_matching
 from rlm_runtime._tui.record.context_map import clip, draw, gaps, length_of, merge
 from rlm_runtime._tui.record.text_matching import Matcher
 from tests._cli.events import run_started
@@ -46,6 +47,18 @@ def test_the_map_is_to_scale() -> None:
 def test_a_piece_is_found_as_it_is() -> None:
     at = BOOK.index("Line 17")
     assert found([BOOK], BOOK[at + 9 : at + 200]) == [((at + 9, at + 200),)]
+
+
+def test_a_line_is_widened_to_where_the_texts_differ() -> None:
+    start, end = 5, BOOK.index("Line 2 ") + 3
+    assert found([BOOK], f"XX{BOOK[start:end]}YY") == [((start, end),)]
+
+
+def test_short_lines_are_found_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_matching, "_SMALL", 0)
+    table = "\n".join(f"row {number}" for number in range(100))
+    start, end = table.index("row 17"), table.index("row 30") - 1
+    assert found([table], table[start:end]) == [((start, end),)]
 
 
 def test_a_part_is_found_as_a_whole() -> None:

@@ -74,6 +74,7 @@ def test_the_columns_of_the_critical_path() -> None:
     scale = TimeScale(0, 12, 24)
     root, first, last = record.entries
     covered = path.columns(Row(last, 0), scale)
+    assert len(covered) == 24
     assert [column for column, on_path in enumerate(covered) if on_path] == list(range(12, 18))
     assert not any(path.columns(Row(first, 0), scale))
     assert path.columns(Row(first, 0, (first, last)), scale) == covered

@@ -8,10 +8,12 @@ import pytest
 from benchmarks._synthetic_run import synthetic_events
 from rlm_runtime._events import Event, ModelReplied, ReplayDiverged, RunResumed
 from rlm_runtime._tui.record.record import Record
+from rlm_runtime._tui.record.spending import Spending
 from rlm_runtime._tui.rows import Row, make_rows
 from rlm_runtime._tui.states import look_of
 from rlm_runtime._tui.tree.layout import GroupKey
 from rlm_runtime._tui.tree.tally import Tallies, Tally
+from rlm_runtime._types import Usage
 from tests._tui.test_rows import fan_out, node
 from tests._tui.viewing import record_of
 
@@ -55,6 +57,14 @@ def check(tally: Tally, row: Row, position: int) -> None:
         assert tally.ended(position) is None
     elif not kinds["aside"]:
         assert tally.ended(position) == max(one.ended(position) or 0 for one in members)
+
+
+def test_what_was_spent_is_given_time_by_time() -> None:
+    spending = Spending()
+    for position, cost in ((3, 0.5), (5, 0.25), (9, 1.0)):
+        spending.add(position, Usage(calls=1, prompt_tokens=10, completion_tokens=1, cost=cost))
+    assert list(spending.since(0)) == [(3, 11, 0.5), (5, 11, 0.25), (9, 11, 1.0)]
+    assert list(spending.since(2)) == [(9, 11, 1.0)]
 
 
 def test_a_tally_holds_at_every_position() -> None:
