@@ -187,7 +187,8 @@ async def test_a_difference_at_the_end_of_a_long_text_is_found(tmp_path: Path) -
         await pilot.press("d")
         await settle(pilot)
         await pilot.press(*"other", "enter")
-        assert "first: node 1, iteration 1: output" in await shown(pilot, "B−A")
+        screen = await shown(pilot, "first: node 1, iteration 1: output")
+        assert "  ·  1 of" in screen
         await pilot.press("tab", "G")
         await shown(pilot, "xb")
 

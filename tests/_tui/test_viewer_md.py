@@ -8,6 +8,8 @@ import tomllib
 
 import rlm_runtime._tui.app  # noqa: F401 - so that all panes are there
 from rlm_runtime._paths import package_file
+from rlm_runtime._tui.finding.needle import PATTERN
+from rlm_runtime._tui.finding.query import NUMBERS, WORDS
 from rlm_runtime._tui.keymap import check_keys
 from rlm_runtime._tui.keys import Remappable, remappable
 from rlm_runtime._tui.lane_cells import GLYPHS
@@ -54,3 +56,10 @@ def test_the_pictures_are_there_and_the_glyphs_told() -> None:
     for name in re.findall(r"\]\(([^)]+\.svg)\)", text):
         assert (PATH.parent / name).is_file()
     assert all(f"`{glyph}`" in text for glyph in GLYPHS.values() if glyph.strip())
+
+
+def test_all_that_a_filter_and_a_search_can_ask_for_is_told() -> None:
+    text = PATH.read_text("utf-8")
+    assert all(f"`{name}`" in text for name, _, _ in NUMBERS.values())
+    assert all(f"`{name}:`" in text for name in WORDS)
+    assert f"`{PATTERN}" in text
