@@ -87,20 +87,38 @@ async def test_jumps_go_to_marks_and_select_their_entry(
         await pilot.press("t", key, key, back)
         assert viewer.position == marks[0]
         assert viewer.entry is viewer.record.owners[marks[0]]
+        name = "child" if key == "c" else kind[:-1]
+        assert f"The last {name}" not in screen_text(pilot)
         await pilot.press(back)
         await settle(pilot)
-        assert viewer.position == marks[0]
-        assert f"No previous {'child' if key == 'c' else kind[:-1]}" in screen_text(pilot)
-        await pilot.press("end", key)
-        assert viewer.position in (viewer.record.last, marks[-1])
+        assert viewer.position == marks[-1]
+        assert f"The last {name}" in screen_text(pilot)
+        await pilot.press("end", key, key)
+        assert viewer.position in (marks[0], marks[1])
+        assert viewer.entry is viewer.record.owners[viewer.position]
+        assert f"The first {name}" in screen_text(pilot)
 
 
 async def test_a_notice_is_told_once_however_often_the_key_is_pressed(tmp_path: Path) -> None:
     async with _open(tmp_path, *_moments(0, 1)) as (pilot, _):
-        await pilot.press("a", "a", "a", "a", "A")
+        await pilot.press("a", "a", "a", "a", "c", "C")
         await settle(pilot)
-        assert screen_text(pilot).count("No next answer") == 1
-        assert screen_text(pilot).count("No previous answer") == 1
+        assert screen_text(pilot).count("No answer") == 1
+        assert screen_text(pilot).count("No child") == 1
+
+
+async def test_a_notice_covers_neither_the_bar_nor_what_is_typed(tmp_path: Path) -> None:
+    async with _open(tmp_path, *_moments(0, 1)) as (pilot, _):
+        before = screen_text(pilot).split("\n")
+        await pilot.press("a")
+        await settle(pilot)
+        after = screen_text(pilot).split("\n")
+        assert "No answer" in "\n".join(after)
+        assert after[-3:] == before[-3:]
+        await pilot.press("slash", "x")
+        await settle(pilot)
+        line = screen_text(pilot).split("\n")[-4]
+        assert line.startswith("/") and "▌" not in line
 
 
 async def test_the_selection_goes_along_unless_told_to_stay(tmp_path: Path) -> None:
@@ -251,10 +269,12 @@ async def test_steps_stay_in_the_subtree_that_is_zoomed_into(tmp_path: Path) -> 
             while owner is not None and owner is not top:
                 owner = owner.parent
             assert owner is top
-        await pilot.press("end", "a")
-        await settle(pilot)
+        await pilot.press("end")
         assert viewer.position == viewer.reach()[1] < viewer.record.last
-        assert "No next answer in this subtree" in screen_text(pilot)
+        await pilot.press("a")
+        await settle(pilot)
+        assert top.began < viewer.position < viewer.reach()[1]
+        assert "The first answer in this subtree" in screen_text(pilot)
 
 
 async def test_the_selection_stays_in_the_subtree_while_all_is_played(tmp_path: Path) -> None:

@@ -73,15 +73,21 @@ class ReplayActions(PlayActions):
             self._step_to(step_iteration(self.entry, self.position, by))
 
     def action_step_mark(self, mark: Mark, by: int) -> None:
-        """Go to the next error, child or answer, or to the one before, and select its entry."""
+        """Go to the next error, child or answer, or to the one before, and select its entry.
+
+        A run is opened at its end: where there is none that way, it goes on from the other end.
+        """
         marks = self.record.marks
         positions = {"error": marks.errors, "child": marks.children, "answer": marks.answers}[mark]
         within = self.within()
         found = step_mark(self.record, positions, self.position, by, within)
-        self._step_to(found, track=True)
+        place = "" if within is None else " in this subtree"
         if found is None:
-            place = "" if within is None else " in this subtree"
-            self.notice(f"No {'next' if by > 0 else 'previous'} {mark}{place}")
+            far = -1 if by > 0 else self.record.last + 1
+            found = step_mark(self.record, positions, far, by, within)
+            end = "first" if by > 0 else "last"
+            self.notice(f"No {mark}{place}" if found is None else f"The {end} {mark}{place}")
+        self._step_to(found, track=True)
 
     def action_seek_start(self) -> None:
         """Go to the first event."""
