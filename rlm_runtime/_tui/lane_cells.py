@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -105,6 +105,26 @@ def level_of(number: float) -> str:
     """Give the bar for a number: 1, 2, up to 4, up to 8, and so on."""
     level = math.ceil(math.log2(max(1.0, number)) - 1e-9)
     return _LEVELS[min(level, len(_LEVELS) - 1)]
+
+
+def hide_untold(
+    looks: list[Look], glyphs: list[str], kind: SpansOfKind, position: int, scale: TimeScale
+) -> None:
+    """Show a sandbox as nothing but life as long as it starts: only its end is told.
+
+    Args:
+        looks: The cells before the moment; they are changed.
+        glyphs: Theirs.
+        kind: The sandboxes of the entry.
+        position: The moment.
+        scale: What the cells stand for.
+    """
+    number = bisect_right(kind.spans, position, key=lambda span: span.began)
+    if number == len(kind.spans):
+        return
+    for column in range(scale.column(kind.spans[number].start), len(looks)):
+        if looks[column] == "sandbox":
+            looks[column], glyphs[column] = "life", GLYPHS["life"]
 
 
 class _Halves:

@@ -32,9 +32,11 @@ def tell_path(path: CriticalPath) -> str:
     return f" ◆ critical path  {told}" if told else ""
 
 
-def tell_load(activity: Activity, scale: TimeScale, column: int) -> str:
-    """Tell how many model calls were under way at a column."""
-    number = activity.calls.between(scale.seconds(column), scale.seconds(column + 1))
+def tell_load(activity: Activity, scale: TimeScale, column: int, now: float) -> str:
+    """Tell how many model calls were under way at a column, up to the moment."""
+    start = scale.seconds(column)
+    end = min(scale.seconds(column + 1), max(now, start + 1e-9))
+    number = activity.calls.between(start, end)
     return f"{_when(scale, column)}  {number:.1f} model calls in flight"
 
 

@@ -10,7 +10,7 @@ from textual import events
 from textual.strip import Strip
 
 from rlm_runtime._tui.changes import Changes
-from rlm_runtime._tui.lane_cells import Lane, Look
+from rlm_runtime._tui.lane_cells import Lane, Look, hide_untold
 from rlm_runtime._tui.lane_store import LaneStore, PathColumns
 from rlm_runtime._tui.lane_words import tell_load, tell_path, tell_place
 from rlm_runtime._tui.messages import Scrolled, Selected
@@ -211,6 +211,10 @@ class Lanes(Scrubber, can_focus=True):
         glyph, segments = "│", [Segment(" " * cursor, back)]
         if lane is not None:
             looks, glyphs, glyph = _until(lane, view, cursor)
+            if row is not None and not row.group and self._store is not None:
+                sandboxes = self._store.activity.spans(row.entry).get("sandbox")
+                if sandboxes is not None:
+                    hide_untold(looks, glyphs, sandboxes, view.position, self._scale)
             covered = self._path.columns(row, self._scale) if row is not None else None
             is_aside = row is not None and row.entry.is_aside(view.position)
             names = self._names(looks, covered, is_faint=is_aside)
@@ -282,7 +286,7 @@ class Lanes(Scrubber, can_focus=True):
         if y > 0 and number < len(view.rows) and not self._is_bottom(y):
             return tell_place(activity, view, view.rows[number], self._scale, x)
         if y > 0 and self._scale.seconds(x) <= view.seconds:
-            return tell_load(activity, self._scale, x)
+            return tell_load(activity, self._scale, x, view.seconds)
         return ""
 
     def scale_at(self, y: int) -> tuple[int, TimeScale] | None:

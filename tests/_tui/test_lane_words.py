@@ -79,7 +79,10 @@ def test_a_sandbox_has_no_number() -> None:
 def test_model_calls_in_flight() -> None:
     activity = Activity(record_of(*TWO_CHILDREN))
     activity.catch_up()
-    assert tell_load(activity, SCALE, 3) == "3s  1.0 model calls in flight"
+    assert tell_load(activity, SCALE, 3, 9.0) == "3s  1.0 model calls in flight"
+    # The call ends at 5: what comes after the moment is not known
+    wide = TimeScale(0, 10, 5)
+    assert [tell_load(activity, wide, 2, now)[4:7] for now in (5.0, 6.0)] == ["1.0", "0.5"]
 
 
 def test_what_the_critical_path_went_to() -> None:

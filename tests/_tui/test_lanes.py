@@ -7,10 +7,10 @@ from textual.events import MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 
 from benchmarks._synthetic_run import synthetic_events
-from rlm_runtime._events import Event
+from rlm_runtime._events import Event, ModeChosen, SandboxStarted
 from rlm_runtime._tui.lanes import Lanes
 from rlm_runtime._tui.node_tree import NodeTree
-from tests._cli.events import attempt_failed, node_started, requested
+from tests._cli.events import attempt_failed, node_started, requested, run_ended, run_started
 from tests._tui.test_critical_path import TWO_CHILDREN, at
 from tests._tui.viewing import open_viewer, screen_text, settle, viewer_of, write
 
@@ -252,3 +252,22 @@ async def test_an_error_at_the_time_of_the_moment_but_after_it_is_not_shown(
             await settle(pilot)
             assert lines(pilot)[1][lanes_of(pilot).scale.column(2)] == glyph
             assert ("429" in lines(pilot)[-1]) is (glyph == "✗")
+
+
+async def test_a_sandbox_shows_when_it_is_told_of(tmp_path: Path) -> None:
+    events = [
+        at(0, run_started()),
+        at(0, node_started(0)),
+        at(4, ModeChosen(mode="rlm", reason="")),
+        at(6, SandboxStarted(node=0, pid=1, seconds=6)),
+        at(10, run_ended()),
+    ]
+    async with open_viewer(await write(tmp_path, *events)) as pilot:
+        viewer = viewer_of(pilot)
+        shown = []
+        for position in (2, 3):
+            viewer.move_to(position)
+            await settle(pilot)
+            shown.append(lines(pilot)[1])
+        assert "─" in shown[0] and "░" not in shown[0]
+        assert "░" in shown[1]
