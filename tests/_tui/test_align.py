@@ -212,3 +212,12 @@ def test_what_counts_no_more_after_a_divergence_is_no_step() -> None:
     a, last = record_of(*diverging), len(before) - 1
     alignment = align(a, record_of(*before), last_a=last)
     assert alignment.first is None and len(alignment.pairs[1].steps) > 12
+
+
+def test_a_part_of_a_run_is_the_same_as_the_run_up_to_there() -> None:
+    record = record_of(*EVENTS)
+    child = record.entries[1]
+    assert child.numbered is not None
+    # Its number is told later than it began
+    last = child.numbered - 1
+    assert align(record, record_of(*EVENTS[: last + 1]), last_a=last).first is None

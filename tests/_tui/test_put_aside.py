@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rlm_runtime._events import CodeStarted, Event, ModelRequested, ReplayDiverged
+from rlm_runtime._events import CodeStarted, Event, ModelRequested, NodeStarted, ReplayDiverged
 from rlm_runtime._tui.lane_cells import paint_entry
 from rlm_runtime._tui.record.activity import Activity
 from rlm_runtime._tui.record.node_counts import NodeCounts
@@ -99,3 +99,16 @@ def test_a_completion_that_is_asked_for_again_is_at_work_again() -> None:
     waits = activity.waits(activity.record.entries[0])
     assert waits is not None
     assert [waits.between(start, start + 1) for start in (5, 6, 7, 9, 10)] == [1, 0, 1, 1, 0]
+
+
+def test_a_node_that_was_given_up_before_it_began_is_at_work_once_it_begins() -> None:
+    given_up = replace(sub_call_ended(0, at=6), stop_reason="interrupted")
+    made = [*events()[:6], sub_call(0, recursive=True, at=4), given_up, resumed(at=100)]
+    begun = NodeStarted(
+        node=1, parent=0, depth=1, model="m", query="", context="", sub_call=0, mono=102
+    )
+    activity = Activity(record_of(*made, begun, at(105, run_ended())))
+    activity.catch_up()
+    waits = activity.waits(activity.record.entries[0])
+    assert waits is not None
+    assert [waits.between(start, start + 1) for start in (5, 6, 7, 8, 10)] == [1, 0, 0, 1, 1]

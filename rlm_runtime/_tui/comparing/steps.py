@@ -110,7 +110,7 @@ def steps_of(record: Record, entry: Entry, last: int) -> Steps:
         if position > last:
             break
         event = record.events[position]
-        if entry.number is None or not isinstance(event, SubCallStarted | SubCallEnded):
+        if entry.number_at(last) is None or not isinstance(event, SubCallStarted | SubCallEnded):
             walk.add(event, position)
     return walk.steps
 

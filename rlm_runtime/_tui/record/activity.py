@@ -16,6 +16,7 @@ from rlm_runtime._events import (
     ModelRequested,
     NodeEnded,
     NodeRebuilt,
+    NodeStarted,
     ReplayDiverged,
     RunResumed,
     SubCallEnded,
@@ -176,7 +177,8 @@ class Activity:
             case ReplayDiverged():
                 self._put_aside(position, now)
                 self._begin(entry, now)
-            case NodeRebuilt():
+            case NodeRebuilt() | NodeStarted():
+                # It may have been given up before it began
                 self._begin(entry, now)
             case ModelRequested() if entry.kind == "completion":
                 # It may have been given up before, in a session that was interrupted

@@ -11,6 +11,7 @@ from rlm_runtime._events import (
     ModelRequested,
     NodeEnded,
     NodeRebuilt,
+    NodeStarted,
     ReplayDiverged,
     SubCallEnded,
 )
@@ -22,7 +23,7 @@ _BACK = 64
 """So many spans are looked through for one that ended: those of tools may overlap."""
 _OTHERS: tuple[SpanKind, ...] = ("model", "tool", "wait", "sandbox")
 _POSITION = itemgetter(0)
-_OF_WORK = (NodeRebuilt, ReplayDiverged, ModelRequested)
+_OF_WORK = (NodeStarted, NodeRebuilt, ReplayDiverged, ModelRequested)
 _TURNS = (NodeEnded, SubCallEnded, *_OF_WORK)
 """What may end an entry, or let one that had ended go on."""
 
