@@ -127,3 +127,32 @@ def test_events_are_kept_short_once_there_is_much_text() -> None:
         sizes.append(len(short.stdout))
     assert sizes == [6_000, 6_000, 500, 500]
     assert shortener.shorten(executed(0, 1)) == (executed(0, 1), False)
+
+
+def test_lists_of_an_event_are_shortened_too() -> None:
+    names = tuple(f"name {number}" for number in range(20_000))
+    short, cut = Shortener().shorten(replace(OUTPUT, pending=names, variables=(LONG,)))
+    assert cut and isinstance(short, CodeExecuted)
+    assert (short.pending[0], short.pending[-1]) == ("name 0", "name 19999")
+    assert (len(short.pending), len(short.variables[0])) == (10_000, 16_384)
+    few = replace(OUTPUT, pending=names[:9_000])
+    assert Shortener().shorten(few) == (few, False)
+
+
+@pytest.mark.parametrize("message", [{}, {"role": "user", "content": "x"}])
+def test_many_small_messages_count_as_much_text(message: dict[str, str]) -> None:
+    shortener = Shortener(total=10_000)
+    event = ModelRequested(node=0, call=0, model="m", iteration=1, messages=(message,) * 1_000)
+    sizes = []
+    for _ in range(3):
+        short, _ = shortener.shorten(event)
+        assert isinstance(short, ModelRequested)
+        sizes.append(len(short.messages))
+    assert sizes == [1_000, 50, 50]
+
+
+def test_a_message_of_many_parts_is_shortened() -> None:
+    message = {f"part {number}": "x" for number in range(20_000)}
+    event = ModelRequested(node=0, call=0, model="m", iteration=1, messages=(message,))
+    short, cut = Shortener().shorten(event)
+    assert cut and isinstance(short, ModelRequested) and len(short.messages[0]) == 10_000
