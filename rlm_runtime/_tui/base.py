@@ -17,7 +17,10 @@ from rlm_runtime._tui.tree.layout import GroupKey
 from rlm_runtime._tui.view import Heat, View
 
 _SECONDS_PER_SHOW = 0.1
-"""While a trace is read or grows: so often are the panes drawn anew."""
+"""While a trace is read, the panes are drawn anew not more often."""
+_PART_PER_SHOW = 0.2
+"""Nor before it has been read for so much longer: else drawing ever more would take the square of
+the time that reading does."""
 
 
 class Pane(Protocol):
@@ -68,6 +71,7 @@ class ViewerBase(App[None]):
         self._follow_on = follow
         self._is_stale = False
         self._shown_at = 0.0
+        self._reads_since = time.monotonic()
 
     def panes(self) -> list[Pane]:
         """Name the panes; the app that has them overrides it."""
@@ -177,9 +181,12 @@ class ViewerBase(App[None]):
             self.entry = self.record.roots[0]
         if not is_news:
             return
-        if self.state == "reading" and time.monotonic() - self._shown_at < _SECONDS_PER_SHOW:
-            return
-        self.show_soon()
+        if self.state != "reading" or time.monotonic() - self._shown_at >= self._pause():
+            self.show_soon()
+
+    def _pause(self) -> float:
+        """Give the seconds from one drawing to the next while the trace is read."""
+        return max(_SECONDS_PER_SHOW, _PART_PER_SHOW * (self._shown_at - self._reads_since))
 
     def _set_position(self, position: int) -> None:
         self.position = max(min(position, self.record.last), min(0, self.record.last))

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from benchmarks._synthetic_run import synthetic_events
+from rlm_runtime._tui.base import ViewerBase
+from rlm_runtime._tui.source import Batch, open_source
 from tests._tui.viewing import open_viewer, screen_text, settle, viewer_of, write
 
 pytestmark = pytest.mark.anyio
@@ -23,3 +26,26 @@ async def test_keys_move_the_moment(tmp_path: Path) -> None:
         await pilot.press("home", "right", "right", "left")
         await settle(pilot)
         assert viewer_of(pilot).view.position == 1
+
+
+async def test_drawing_takes_a_part_of_the_time_of_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [(event, 0, False) for event in synthetic_events(3)]
+    now, shown = 0.0, list[float]()
+
+    class Counting(ViewerBase):
+        def show_soon(self) -> None:
+            self.show()
+            shown.append(now)
+
+    clock = SimpleNamespace(monotonic=lambda: now)
+    monkeypatch.setattr("rlm_runtime._tui.base.time", clock)
+    async with open_source(await write(tmp_path, events[0][0])) as source:
+        viewer = Counting(source)
+        for number in range(1_000):
+            now = 0.1 * number
+            viewer.take(Batch(events[:1], "reading"))
+    assert shown[:3] == pytest.approx([0.1, 0.2, 0.3])
+    assert 20 < len(shown) < 50
+    assert shown[-1] > 80
