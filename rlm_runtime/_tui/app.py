@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from rlm_runtime._tui.actions.details import DetailsActions
 from rlm_runtime._tui.actions.finding import FindActions
@@ -17,6 +17,7 @@ from rlm_runtime._tui.actions.tree import TreeActions
 from rlm_runtime._tui.base import Pane
 from rlm_runtime._tui.details.pane import Details
 from rlm_runtime._tui.finding.lines import FindLines
+from rlm_runtime._tui.footer import KeyLine
 from rlm_runtime._tui.header import Header
 from rlm_runtime._tui.lanes import Lanes
 from rlm_runtime._tui.messages import Selected, Sought
@@ -62,7 +63,7 @@ class Viewer(
         yield Notice(self.how_to_resume, id="notice")
         yield FindLines(id="find")
         yield SeekBar(id="seek")
-        yield Footer(show_command_palette=False)
+        yield KeyLine(show_command_palette=False)
 
     def panes(self) -> list[Pane]:
         """Name the panes."""

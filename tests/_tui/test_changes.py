@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
+from textual.widget import Widget
 
 from benchmarks._synthetic_run import synthetic_events
 from rlm_runtime._tui.changes import difference
@@ -103,13 +104,12 @@ async def test_what_is_on_the_screen_is_what_all_drawn_anew_would_be(tmp_path: P
         for key in "home right right e E c down P z Z end m x m x T plus left enter b b".split():
             await pilot.press(key)
             await settle(pilot)
-            before = _painted(viewer.screen._compositor.render_strips(viewer.screen.size))
-            viewer.screen.refresh(layout=True)
-            for widget in viewer.screen.walk_children():
-                widget.refresh()
-            await settle(pilot)
-            assert before == _painted(viewer.screen._compositor.render_strips(viewer.screen.size))
+            for kind in (NodeTree, Lanes):
+                pane = viewer.query_one(kind)
+                before = _painted(pane)
+                pane.refresh()
+                assert before == _painted(pane), key
 
 
-def _painted(strips: list[Strip]) -> list[list[tuple[str, Style | None]]]:
-    return [_cells(strip) for strip in strips]
+def _painted(pane: Widget) -> list[list[tuple[str, Style | None]]]:
+    return [_cells(strip) for strip in pane.render_lines(Region(0, 0, *pane.outer_size))]
