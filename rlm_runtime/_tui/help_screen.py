@@ -59,7 +59,7 @@ class HelpScreen(ModalScreen[None]):
         """Lay out the help."""
         with VerticalScroll(id="help") as box:
             box.border_title = "Help"
-            box.border_subtitle = "escape closes"
+            box.border_subtitle = "end  what the signs mean · escape  closes"
             yield Static(id="help-text", markup=False)
 
     def on_mount(self) -> None:

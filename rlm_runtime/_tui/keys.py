@@ -45,7 +45,9 @@ def keys_in_use(app: App[Any], screen: Screen[Any]) -> tuple[KeyInUse, ...]:
         if active.binding.system or not active.binding.description or not active.enabled:
             continue
         key = (id(active.node), active.binding.action)
-        bindings.setdefault(key, (active.node, active.binding))
+        # Of two for the same, the toolkit's own words are the longer and the vaguer ones
+        if key not in bindings or not active.binding.tooltip:
+            bindings[key] = active.node, active.binding
         shown = app.get_key_display(active.binding)
         if shown not in keys.setdefault(key, []):
             keys[key].append(shown)

@@ -50,6 +50,18 @@ async def test_help_tells_the_keys_of_the_focused_pane_first(trace: Path) -> Non
         assert not isinstance(pilot.app.screen, HelpScreen)
 
 
+async def test_help_says_where_signs_are_told_and_what_q_does(trace: Path) -> None:
+    async with open_viewer(trace, size=(80, 60)) as pilot:
+        await pilot.press("question_mark")
+        await settle(pilot)
+        screen = screen_text(pilot)
+        assert "│ Leaving the viewer  " in screen and "command prompt" not in screen
+        assert "end  what the signs mean" in screen
+        await pilot.press("end")
+        await settle(pilot)
+        assert "☠" in screen_text(pilot) and "an answer" in screen_text(pilot)
+
+
 async def test_help_opens_once_and_its_own_keys_close_it(trace: Path) -> None:
     async with open_viewer(trace) as pilot:
         for key in ("question_mark", "q"):

@@ -61,7 +61,7 @@ async def test_a_scene_looks_as_before(tmp_path: Path, scene: str, size: tuple[i
 async def test_help_looks_as_before(tmp_path: Path, size: tuple[int, int]) -> None:
     async with open_scene("finished", tmp_path, size) as pilot:
         await pilot.press("question_mark")
-        await wait_for(pilot, "escape closes")
+        await wait_for(pilot, "escape  closes")
         compare(f"help-{size[0]}x{size[1]}", look(pilot))
 
 

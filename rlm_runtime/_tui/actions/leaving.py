@@ -20,7 +20,10 @@ _SECONDS_TO_REPEAT = 5.0
 
 
 class LeaveActions(ViewerBase):
-    """Leaving the viewer, and stopping the run that it shares a process with."""
+    """Leaving the viewer.
+
+    It also stops the run that the viewer shares a process with.
+    """
 
     BINDINGS = [
         Binding("q", "quit", "Quit", id="quit"),
