@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
+import math
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from benchmarks._pseudo_terminal import open_terminal
 from benchmarks._synthetic_run import RUN, synthetic_events
 from rlm_runtime._trace.writer import open_trace_writer
 from rlm_runtime._tui.app import Viewer
+from rlm_runtime._tui.collecting import Collector
 from rlm_runtime._tui.opening import calm_collector
 from rlm_runtime._tui.source import open_source
 
@@ -29,7 +30,7 @@ _STARTS = 5
 _PRESSES = 20
 _IDLE_SECONDS = 0.05
 
-_KEYS: dict[str, Sequence[str]] = {
+_KEYS: dict[str, tuple[str, ...]] = {
     "next, previous event": ("right", "left"),
     "next, previous iteration": ("shift+right", "shift+left"),
     "event of the entry": ("full_stop", "comma"),
@@ -48,8 +49,19 @@ _KEYS: dict[str, Sequence[str]] = {
     "zoom in, out": ("z", "Z"),
     "timeline wider, narrower": ("plus", "minus"),
     "big, small": ("b", "b"),
+    "other pane": ("tab", "shift+tab"),
+    "wrap": ("w", "w"),
+    "critical path on, off": ("x", "x"),
+    "type a search, clear it": ("slash", *"letter", "enter", "n", "N", "escape"),
+    "type a filter, clear it": ("ampersand", *"depth<3", "enter", "right", "down", "escape"),
+    "critical path, heat and filter on": (
+        *("x", "m", "ampersand", *"depth<3", "enter"),
+        *("right", "e", "down", "end", "home", "escape", "m", "m", "x"),
+    ),
+    "help": ("question_mark", "pagedown", "escape"),
+    "palette": ("ctrl+p", "down", "escape"),
 }
-"""What is pressed in turn."""
+"""What is pressed in turn; of what has several steps, each is a key."""
 _PLACES = (0.0, 0.5, 1.0)
 
 
@@ -107,21 +119,24 @@ async def _measure_keys(path: Path, size: tuple[int, int]) -> list[Row]:
     everything: list[float] = []
     async with open_source(path) as source:
         viewer = Viewer(source)
+        viewer.collector = Collector()
         viewer.driver_class = _Screen
         async with viewer.run_test(headless=False, size=size) as pilot:
             while viewer.state == "reading":
                 await pilot.pause(0.02)
-            gc.collect()
             for what, keys in _KEYS.items():
                 taken: list[float] = []
+                written: list[float] = []
                 for place in _PLACES:
                     viewer.move_to(round(place * viewer.record.last))
                     await _settle(pilot)
-                    for number in range(_PRESSES // len(_PLACES) + 1):
-                        taken.append(await _press(pilot, keys[number % len(keys)]))
-                rows.append(
-                    {"size": f"{size[0]}x{size[1]}", "what": f"ms: {what}", **percentiles(taken)}
-                )
+                    # Whole rounds: what is opened is closed again
+                    for key in keys * math.ceil(_PRESSES / len(_PLACES) / len(keys)):
+                        taken.append(await _press(pilot, key))
+                        written.append(sum(paint.size for paint in _Screen.paints))
+                shown = f"{size[0]}x{size[1]}"
+                rows.append({"size": shown, "what": f"ms: {what}", **percentiles(taken)})
+                rows.append({"size": shown, "what": f"bytes: {what}", **percentiles(written)})
                 everything += taken
     everywhere = {"size": f"{size[0]}x{size[1]}", "what": "ms: all keys"}
     return [*rows, {**everywhere, **percentiles(everything)}]
