@@ -144,7 +144,17 @@ class RowMaker:
         zoom: Entry | None = None,
         matches: Collection[int] | None = None,
     ) -> Rows:
-        """Give the rows for a moment; see `make_rows`."""
+        """Give the rows for a moment.
+
+        Args:
+            record: The run.
+            position: The moment.
+            folded: The ids of entries whose children are not shown.
+            opened: The groups whose members are shown.
+            zoom: The entry that is shown as the root; None for all.
+            matches: The ids of the entries that a filter lets through, with those above them;
+                None for all.
+        """
         begun = record.begun(position)
         asked = (record, frozenset(folded), frozenset(opened), zoom, matches)
         # What has begun since does not show at a moment before
@@ -160,28 +170,3 @@ class RowMaker:
             self._begun = begun
             self._rows = Rows(self._layout, begun, asked[1])
         return self._rows
-
-
-def make_rows(
-    record: Record,
-    position: int,
-    *,
-    folded: Collection[int] = (),
-    opened: Collection[GroupKey] = (),
-    zoom: Entry | None = None,
-    matches: Collection[int] | None = None,
-) -> Rows:
-    """Make the rows for a moment.
-
-    Args:
-        record: The run.
-        position: The moment.
-        folded: The ids of entries whose children are not shown.
-        opened: The groups whose members are shown.
-        zoom: The entry that is shown as the root; None for all.
-        matches: The ids of the entries that a filter lets through, with those above them;
-            None for all.
-    """
-    return RowMaker().rows(
-        record, position, folded=folded, opened=opened, zoom=zoom, matches=matches
-    )

@@ -17,7 +17,6 @@ from rlm_runtime._tui.finding.matching import Matcher, Matches
 from rlm_runtime._tui.finding.query import parse_query
 from rlm_runtime._tui.record.node_counts import NodeCounts
 from rlm_runtime._tui.record.record import Record
-from rlm_runtime._tui.rows import make_rows
 from rlm_runtime._tui.run_line import tell_run
 from rlm_runtime._tui.tree.columns import choose_columns
 from rlm_runtime._tui.tree.figures import figures_of
@@ -25,7 +24,7 @@ from rlm_runtime._tui.tree.line import Line, draw_line
 from rlm_runtime._tui.tree.tally import Tallies
 from rlm_runtime._tui.view import View
 from tests._tui.made_up import honest, runs
-from tests._tui.viewing import record_of
+from tests._tui.viewing import make_rows, record_of
 
 _LINES = 60
 _FILTERS = (

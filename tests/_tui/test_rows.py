@@ -9,9 +9,9 @@ from benchmarks._synthetic_run import synthetic_events
 from rlm_runtime._events import CodeStarted, Event, NodeStarted, SubCallStarted
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.record.record import Record
-from rlm_runtime._tui.rows import RowMaker, make_rows
+from rlm_runtime._tui.rows import RowMaker
 from rlm_runtime._tui.tree.layout import FOLDED_FROM, GroupKey
-from tests._tui.viewing import record_of
+from tests._tui.viewing import make_rows, record_of
 
 
 def node(number: int, parent: int | None = None, model: str = "m") -> NodeStarted:

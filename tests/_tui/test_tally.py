@@ -9,13 +9,13 @@ from benchmarks._synthetic_run import synthetic_events
 from rlm_runtime._events import Event, ModelReplied, ReplayDiverged, RunResumed
 from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.record.spending import Spending
-from rlm_runtime._tui.rows import Row, make_rows
+from rlm_runtime._tui.rows import Row
 from rlm_runtime._tui.states import look_of
 from rlm_runtime._tui.tree.layout import GroupKey
 from rlm_runtime._tui.tree.tally import Tallies, Tally
 from rlm_runtime._types import Usage
 from tests._tui.test_rows import fan_out, node
-from tests._tui.viewing import record_of
+from tests._tui.viewing import make_rows, record_of
 
 
 def resumed_run() -> list[Event]:

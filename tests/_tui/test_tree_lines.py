@@ -17,7 +17,6 @@ from rlm_runtime._events import (
     SubCallEnded,
 )
 from rlm_runtime._tui.record.record import Record
-from rlm_runtime._tui.rows import make_rows
 from rlm_runtime._tui.tree.columns import choose_columns
 from rlm_runtime._tui.tree.figures import Figures, figures_of, shares_of
 from rlm_runtime._tui.tree.heat import heat_bar, heat_level
@@ -25,7 +24,7 @@ from rlm_runtime._tui.tree.line import Line, arrow_column, draw_line, draw_title
 from rlm_runtime._tui.tree.tally import Tallies
 from rlm_runtime._tui.view import Heat, View
 from tests._tui.test_rows import ask, fan_out, node
-from tests._tui.viewing import record_of
+from tests._tui.viewing import make_rows, record_of
 from tests.hostile_text import ALL, OBEYED
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,9 +12,12 @@ from textual.pilot import Pilot
 from rlm_runtime._events import Event
 from rlm_runtime._trace.writer import open_trace_writer
 from rlm_runtime._tui.app import Viewer
+from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.record.record import Record
+from rlm_runtime._tui.rows import RowMaker, Rows
 from rlm_runtime._tui.settings import ViewerSettings
 from rlm_runtime._tui.source import open_source
+from rlm_runtime._tui.tree.layout import GroupKey
 
 
 async def write(folder: Path, *events: Event, run: str = "run") -> Path:
@@ -70,3 +73,18 @@ def record_of(*events: Event) -> Record:
     for event in events:
         record.add(event)
     return record
+
+
+def make_rows(
+    record: Record,
+    position: int,
+    *,
+    folded: Collection[int] = (),
+    opened: Collection[GroupKey] = (),
+    zoom: Entry | None = None,
+    matches: Collection[int] | None = None,
+) -> Rows:
+    """Make the rows for a moment, as if there had been none before."""
+    return RowMaker().rows(
+        record, position, folded=folded, opened=opened, zoom=zoom, matches=matches
+    )
