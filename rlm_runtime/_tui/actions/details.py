@@ -138,17 +138,21 @@ class DetailsActions(ViewerBase):
             await self._edit(document, editor)
 
     async def _edit(self, document: Document, editor: list[str]) -> None:
+        status, why = 0, ""
         try:
             # Nothing is drawn while the terminal is the editor's
             with self.batch_update(), self.suspend():
-                status = await edit(document.main, document.suffix, editor)
+                # Here: Textual does not take the terminal again after an error
+                try:
+                    status = await edit(document.main, document.suffix, editor)
+                except (OSError, ValueError) as exc:
+                    why = str(exc)
         except SuspendNotSupported:
             self._warn("Cannot open an editor: this terminal cannot be left to it")
-        except OSError as exc:
-            self._warn(f"Cannot open {reason(editor[0])!r}: {reason(str(exc))}")
-        else:
-            if status:
-                self._warn(f"{reason(editor[0])!r} ended with status {status}")
+        if why:
+            self._warn(f"Cannot open {reason(editor[0])!r}: {reason(why)}")
+        elif status:
+            self._warn(f"{reason(editor[0])!r} ended with status {status}")
 
     def _warn(self, told: str) -> None:
         self.notify(told, severity="warning", markup=False)
