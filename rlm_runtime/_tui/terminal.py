@@ -43,6 +43,13 @@ class Terminal(LinuxDriver):
         except Full:
             self._fall_behind()
 
+    def run_input_thread(self) -> None:
+        """Read what is typed; what is no UTF-8 is left out."""
+        while not self.exit_event.is_set():
+            # Textual's own would end the viewer at such a byte
+            with suppress(UnicodeDecodeError):
+                super().run_input_thread()
+
     def stop_application_mode(self) -> None:
         """Put the terminal right."""
         if self._writer_thread is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -71,6 +72,29 @@ def test_a_crash_is_one_line_and_the_terminal_as_before(folder: Path, debug: boo
         after = program.said.rpartition(b"\x1b[?1004l")[2].decode()
     assert "rlm: Unexpected KeyError: 'in the tree\\x1b]0;pwned\\x07'" in after
     assert ("Traceback" in after) == debug
+
+
+@pytest.mark.parametrize("editor", ["/nowhere/editor", "/", "'\x01'"])
+def test_an_editor_that_cannot_be_started_leaves_the_viewer(folder: Path, editor: str) -> None:
+    with on_terminal(folder, "view", "r1", variables={"EDITOR": editor}) as program:
+        program.wait_for("answered")
+        program.press("o")
+        program.wait_for("Cannot open")
+        program.press("q")
+        assert program.wait_end() == 0
+        assert program.is_as_before(), program.switched_on()
+
+
+def test_bytes_that_are_no_text_leave_the_viewer(folder: Path) -> None:
+    with on_terminal(folder, "view", "r1") as program:
+        program.wait_for("answered")
+        for _ in range(3):
+            os.write(program.fd, b"\xff\xc8\xf0\x9f;")
+        program.press("?")
+        program.wait_for("Quit")
+        program.process.send_signal(signal.SIGTERM)
+        assert program.wait_end() == 143
+        assert program.is_as_before(), program.switched_on()
 
 
 def test_nohup_keeps_the_viewer(folder: Path) -> None:
