@@ -6,7 +6,7 @@ import math
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from rlm_runtime._tui.collecting import Collector
 from rlm_runtime._tui.opening import calm_collector
 from rlm_runtime._tui.source import open_source
 
-_COMPARED = "aims: 1,000 ms to the first paint, 50 ms from a key to the screen"
+_START = "aim: 1,000 ms to the first paint"
+_KEY = "aim: 50 ms from a key to the screen; first and last: what it draws, in milliseconds"
 _NODES = 2_000
 _SIZES = ((80, 24), (120, 40), (200, 60))
 _STARTS = 5
@@ -68,6 +69,15 @@ _PLACES = (0.0, 0.5, 1.0)
 @dataclass(frozen=True, slots=True)
 class _Paint:
     at: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Pressed:
+    """What a key drew: milliseconds to the first and to the last time, and how many bytes."""
+
+    first: float
+    last: float
     size: int
 
 
@@ -116,7 +126,8 @@ def _measure_starts(path: Path, events: int) -> Iterator[Row]:
 async def _measure_keys(path: Path, size: tuple[int, int]) -> list[Row]:
     """Press keys at several places of the run, and wait for what they draw."""
     rows: list[Row] = []
-    everything: list[float] = []
+    everything: list[_Pressed] = []
+    shown = f"{size[0]}x{size[1]}"
     async with open_source(path) as source:
         viewer = Viewer(source)
         viewer.collector = Collector()
@@ -125,31 +136,44 @@ async def _measure_keys(path: Path, size: tuple[int, int]) -> list[Row]:
             while viewer.state == "reading":
                 await pilot.pause(0.02)
             for what, keys in _KEYS.items():
-                taken: list[float] = []
-                written: list[float] = []
+                pressed: list[_Pressed] = []
                 for place in _PLACES:
                     viewer.move_to(round(place * viewer.record.last))
                     await _settle(pilot)
                     # Whole rounds: what is opened is closed again
                     for key in keys * math.ceil(_PRESSES / len(_PLACES) / len(keys)):
-                        taken.append(await _press(pilot, key))
-                        written.append(sum(paint.size for paint in _Screen.paints))
-                shown = f"{size[0]}x{size[1]}"
-                rows.append({"size": shown, "what": f"ms: {what}", **percentiles(taken)})
-                rows.append({"size": shown, "what": f"bytes: {what}", **percentiles(written)})
-                everything += taken
-    everywhere = {"size": f"{size[0]}x{size[1]}", "what": "ms: all keys"}
-    return [*rows, {**everywhere, **percentiles(everything)}]
+                        pressed.append(await _press(pilot, key))
+                rows.append(_row(shown, what, pressed))
+                everything += pressed
+    return [*rows, _row(shown, "all of them", everything)]
 
 
-async def _press(pilot: Pilot[None], key: str) -> float:
-    """Press a key; give the milliseconds until the last of what it draws is written."""
+def _row(size: str, what: str, pressed: Sequence[_Pressed]) -> Row:
+    drawn = [one for one in pressed if one.size]
+    first = percentiles([one.first for one in drawn])
+    last = percentiles([one.last for one in drawn])
+    return {
+        "size": size,
+        "keys": what,
+        "n": len(drawn),
+        **{f"first {name}": first[name] for name in ("median", "p95", "max")},
+        **{f"last {name}": last[name] for name in ("median", "p95", "max")},
+        "bytes median": percentiles([one.size for one in drawn])["median"],
+    }
+
+
+async def _press(pilot: Pilot[None], key: str) -> _Pressed:
+    """Press a key, and wait for all that it draws."""
     _Screen.paints.clear()
     began = time.perf_counter()
     await pilot.press(key)
     await _settle(pilot)
-    ended = [paint.at for paint in _Screen.paints]
-    return 1000 * ((ended[-1] if ended else began) - began)
+    paints = _Screen.paints or [_Paint(began, 0)]
+    return _Pressed(
+        1000 * (paints[0].at - began),
+        1000 * (paints[-1].at - began),
+        sum(paint.size for paint in paints),
+    )
 
 
 async def _settle(pilot: Pilot[None]) -> None:
@@ -164,13 +188,12 @@ async def _measure_all(path: Path) -> list[Row]:
 
 
 def measure() -> None:
-    """Print the table, and write it as JSON."""
+    """Print the tables, and write them as JSON."""
     with tempfile.TemporaryDirectory() as folder:
         path, events = anyio.run(_write_trace, Path(folder))
-        rows = list(_measure_starts(path, events))
+        report("viewer_start", list(_measure_starts(path, events)), compared=_START)
         calm_collector()
-        rows += anyio.run(_measure_all, path)
-    report("viewer", rows, compared=_COMPARED)
+        report("viewer_keys", anyio.run(_measure_all, path), compared=_KEY)
 
 
 if __name__ == "__main__":
