@@ -45,13 +45,14 @@ def read_viewer_settings(path: Path) -> ViewerSettings:
     What makes no sense in it is left out, and told in `problems`.
     """
     try:
+        if not path.is_file():
+            # Opening what is no plain file may take for ever
+            return _broken(path, "it is no file") if path.exists() else ViewerSettings()
         with path.open("rb") as file:
             text = file.read(_MOST_BYTES + 1)
         if len(text) > _MOST_BYTES:
             return _broken(path, f"it has more than {_MOST_BYTES:,} bytes")
         return _read(tomllib.loads(text.decode()))
-    except FileNotFoundError:
-        return ViewerSettings()
     except OSError as exc:
         return _broken(path, exc.strerror or str(exc))
     except (ValueError, RecursionError) as exc:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -71,10 +72,6 @@ def test_a_broken_file_sets_nothing_and_is_told(tmp_path: Path, text: str | byte
     assert settings.problems[0].startswith("Cannot use /")
 
 
-def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
-    assert "directory" in read_viewer_settings(tmp_path).problems[0]
-
-
 @pytest.mark.anyio
 async def test_the_viewer_takes_its_settings(tmp_path: Path) -> None:
     settings = read(tmp_path, 'theme = "nord"\nheat = "time"\n[keys]\nfollow = "x1,F"\nhelp = "f1"')
@@ -121,3 +118,10 @@ def test_a_variable_names_another_file(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "rlm-pyodide" / "viewer.toml").write_text("speed = 16")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert settings_of_user().speed == 16
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        assert "it is no file" in read_viewer_settings(path).problems[0]
+    assert read_viewer_settings(tmp_path / "none") == ViewerSettings()

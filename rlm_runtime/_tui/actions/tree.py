@@ -19,7 +19,7 @@ class TreeActions(ViewerBase):
 
     BINDINGS = [
         *ROW_BINDINGS,
-        Binding("m", "next_heat", "Heat", id="tree.heat"),
+        Binding("m", "next_heat", "Heat", id="tree.heat", show=False),
     ]
 
     def show(self) -> None:
