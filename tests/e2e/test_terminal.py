@@ -104,7 +104,7 @@ def test_arguments_in_errors_are_not_obeyed(tmp_path: Path, args: tuple[str, ...
     assert not OBEYED.search(said)
 
 
-@pytest.mark.parametrize("args", [("view",), ("runs",), ("runs", "--json")])
+@pytest.mark.parametrize("args", [("view", "--plain"), ("runs",), ("runs", "--json")])
 def test_a_trace_is_shown_and_not_obeyed(tmp_path: Path, args: tuple[str, ...]) -> None:
     text = ALL.encode("utf-8", "surrogatepass").decode()
     write_trace(
