@@ -87,6 +87,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         self._view: View | None = None
         self._strips: dict[int, Strip] = {}
         """Of the rows that were drawn for this view."""
+        self._drawn_width = 0
         self._styles: dict[str, Style] = {}
         self._base: Style | None = None
         self._tallies = Tallies()
@@ -165,6 +166,10 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         view, width, base = self._view, self._width, self._base_style()
         if view is None:
             return Strip.blank(width, base)
+        if width != self._drawn_width:
+            # The scrollbar comes and goes without a word
+            self._drawn_width = width
+            self._strips.clear()
         if y < _HEADER:
             rows = len(view.rows)
             name = f"{rows:,} row{'' if rows == 1 else 's'}"

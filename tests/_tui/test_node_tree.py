@@ -234,3 +234,12 @@ async def test_the_columns_follow_the_width(tmp_path: Path) -> None:
         await press(pilot, "b")
         titles = tree_of(pilot).render_line(0).text
         assert all(name in titles for name in ("model", "depth", "own $", "own tok", "tokens"))
+
+
+async def test_rows_make_room_for_the_scrollbar(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *grouped_run()), size=(120, 24)) as pilot:
+        assert not tree_of(pilot).show_vertical_scrollbar
+        await press(pilot, "down", "enter")
+        assert tree_of(pilot).show_vertical_scrollbar
+        shown = [line[:60].rstrip("▆▇█▁▂▃▄▅▏ ") for line in screen_text(pilot).split("\n")[1:9]]
+        assert all(line.endswith((" s", "time")) for line in shown), shown

@@ -17,7 +17,6 @@ ATOMS = [
     "[^a]",
     r"\w",
     r"(?:\b)",
-    r"(?:\B)",
     "(^)",
     "($)",
     r"\d",
@@ -41,9 +40,8 @@ def first(pattern: str, text: str) -> str | None:
 @given(st.tuples(PATTERNS, PATTERNS), SHORT)
 def test_it_finds_what_the_library_finds(patterns: tuple[str, str], text: str) -> None:
     pattern = "|".join(filter(None, patterns)) or "a"
-    # Its $ means the end of a line here
-    known = re.search(pattern, text, re.MULTILINE)
-    assert (first(pattern, text) is not None) == (known is not None)
+    known = any(re.search(pattern, line) for line in text.split("\n"))
+    assert (first(pattern, text) is not None) == known
 
 
 @pytest.mark.parametrize(

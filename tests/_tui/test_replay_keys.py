@@ -136,7 +136,7 @@ async def test_the_selection_goes_along_unless_told_to_stay(tmp_path: Path) -> N
 
 
 async def test_space_plays_to_the_end_and_again_from_the_start(tmp_path: Path) -> None:
-    async with _open(tmp_path, *_moments(0, 0.05, 0.1)) as (pilot, viewer):
+    async with _open(tmp_path, *_moments(0, 0.05, 2)) as (pilot, viewer):
         await pilot.press("space")
         await _wait_until(pilot, lambda: viewer.position == 2 and not viewer.playing)
         await pilot.press("space")

@@ -77,11 +77,11 @@ ATTACKS: dict[str, Attack] = {
         f"write(frame(id=9, result={DONE!r}))" + STAY, "reply 9: no such request is open"
     ),
     "a second ready": Attack(
-        "write(frame(method='ready', params={'protocol': 3, 'python': '3.14'}))"
+        "write(frame(method='ready', params={'protocol': 4, 'python': '3.14'}))"
     ),
     "a ready of another protocol": Attack(
         "write(frame(method='ready', params={'protocol': 9, 'python': '3.14'}))" + STAY,
-        "it speaks protocol 9, not 3",
+        "it speaks protocol 9, not 4",
     ),
     "a frame larger than any": Attack(
         "write(b'Content-Length: 999999999999\\r\\n\\r\\n')" + STAY,
