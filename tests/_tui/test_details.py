@@ -10,6 +10,7 @@ import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
+from benchmarks._synthetic_run import synthetic_events
 from rlm_runtime._events import Event
 from rlm_runtime._tui.details.document import Code
 from rlm_runtime._tui.details.editor import edit, editor_of
@@ -330,3 +331,10 @@ def test_the_editor_is_named_by_the_environment(
     environment: dict[str, str], editor: list[str]
 ) -> None:
     assert editor_of(environment) == editor
+
+
+async def test_what_is_read_while_the_viewer_closes_goes_nowhere(tmp_path: Path) -> None:
+    path = await write(tmp_path, *synthetic_events(1))
+    async with open_viewer(path) as pilot:
+        viewer = viewer_of(pilot)
+    await viewer._read_calmly([0, "no such value"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -81,22 +82,27 @@ class DetailsActions(ViewerBase):
         await self._read_texts(wanted)
 
     async def _read_texts(self, wanted: Iterable[int | str]) -> None:
-        details = self.query_one(Details)
         for one in wanted:
             try:
-                if isinstance(one, int):
-                    event = await self.source.event(self.record.places[one])
-                    details.take_event(one, event)
-                elif one.startswith(MAP_OF):
-                    entry = self.record.entries[int(one.removeprefix(MAP_OF))]
-                    found = await read_context_map(self.source, self.record, entry)
-                    details.take_map(entry.id, found)
-                else:
-                    value = await self.source.value(one)
-                    written = await anyio.to_thread.run_sync(write_value, value)
-                    details.take_value(one, written)
+                give = await self._read_text(one)
             except (TraceError, ValueError, RecursionError) as exc:
-                details.take_failure(one, reason(str(exc)))
+                give = partial(Details.take_failure, wanted=one, why=reason(str(exc)))
+            # None where the viewer has been closed meanwhile
+            for details in self.query(Details):
+                give(details)
+
+    async def _read_text(self, one: int | str) -> Callable[[Details], None]:
+        """Read a text that is wanted, and give what hands it to the details."""
+        if isinstance(one, int):
+            event = await self.source.event(self.record.places[one])
+            return partial(Details.take_event, position=one, event=event)
+        if one.startswith(MAP_OF):
+            entry = self.record.entries[int(one.removeprefix(MAP_OF))]
+            found = await read_context_map(self.source, self.record, entry)
+            return partial(Details.take_map, entry=entry.id, found=found)
+        value = await self.source.value(one)
+        written = await anyio.to_thread.run_sync(write_value, value)
+        return partial(Details.take_value, ref=one, value=written)
 
     async def _whole(self) -> Document:
         """Make the page that is shown with all texts whole."""
