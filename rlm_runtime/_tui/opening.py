@@ -46,6 +46,8 @@ async def view_run(
     calm_collector()
     async with open_source(path) as source:
         viewer = make_viewer(source, follow=follow)
+        # Not beside a run, whose garbage would stay for good
+        viewer.collector = Collector()
         viewer.other = other
         viewer.resume_command = resume_command
         ended_by: list[int] = []
@@ -65,7 +67,6 @@ def make_viewer(source: Source, *, follow: bool) -> Viewer:
     """Make a viewer as its user likes it."""
     viewer = Viewer(source, follow=follow)
     viewer.settings = settings_of_user()
-    viewer.collector = Collector()
     return viewer
 
 

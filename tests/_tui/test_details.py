@@ -337,4 +337,6 @@ async def test_what_is_read_while_the_viewer_closes_goes_nowhere(tmp_path: Path)
     path = await write(tmp_path, *synthetic_events(1))
     async with open_viewer(path) as pilot:
         viewer = viewer_of(pilot)
+        details = viewer.query_one(Details)
     await viewer._read_calmly([0, "no such value"])
+    await viewer._copy(details)

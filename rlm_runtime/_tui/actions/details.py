@@ -66,11 +66,11 @@ class DetailsActions(ViewerBase):
 
     def action_copy_text(self) -> None:
         """Copy the main text of the page, as a whole."""
-        self.run_worker(self._copy(), group="take_out", exclusive=True)
+        self.run_worker(self._copy(self.query_one(Details)), group="take_out", exclusive=True)
 
     def action_open_text(self) -> None:
         """Open the main text of the page in the user's editor, as a whole."""
-        self.run_worker(self._open(), group="take_out", exclusive=True)
+        self.run_worker(self._open(self.query_one(Details)), group="take_out", exclusive=True)
 
     def on_details_wanted(self, message: Details.Wanted) -> None:
         """Read the whole texts that a page is short of, unless the user goes on before."""
@@ -104,9 +104,8 @@ class DetailsActions(ViewerBase):
         written = await anyio.to_thread.run_sync(write_value, value)
         return partial(Details.take_value, ref=one, value=written)
 
-    async def _whole(self) -> Document:
+    async def _whole(self, details: Details) -> Document:
         """Make the page that is shown with all texts whole."""
-        details = self.query_one(Details)
         asked = details.ask()
         if asked is None:
             return NOTHING
@@ -120,8 +119,8 @@ class DetailsActions(ViewerBase):
             document = page.make(moment)
         return document
 
-    async def _copy(self) -> None:
-        text = (await self._whole()).main
+    async def _copy(self, details: Details) -> None:
+        text = (await self._whole(details)).main
         if not text:
             self.notify("This page has no text to copy", severity="warning", markup=False)
             return
@@ -133,8 +132,8 @@ class DetailsActions(ViewerBase):
             told = f"Copied the first {_MOST_COPIED:,} of {len(text):,} characters"
         self.notify(told, markup=False, timeout=3)
 
-    async def _open(self) -> None:
-        document = await self._whole()
+    async def _open(self, details: Details) -> None:
+        document = await self._whole(details)
         editor = editor_of(os.environ)
         if not document.main:
             self._warn("This page has no text to open")
