@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -51,7 +51,7 @@ class Mark:
 
 @dataclass(slots=True)
 class Lane:
-    """The cells of a lane as they are once all of the run has happened."""
+    """The cells of a lane; those before the moment are the same whatever happens later."""
 
     looks: list[Look]
     glyphs: list[str]
@@ -59,14 +59,18 @@ class Lane:
     """In order, at most one for each column."""
 
 
-def paint_entry(activity: Activity, entry: Entry, scale: TimeScale) -> Lane:
-    """Paint the lane of an entry."""
+def paint_entry(activity: Activity, entry: Entry, scale: TimeScale, position: int) -> Lane:
+    """Paint the lane of an entry.
+
+    Only the end of a start of a sandbox is told, so it is left out before that position.
+    """
     halves = _Halves(scale)
     lives = _lives(activity.record, entry)
     halves.limit(lives)
     amounts: dict[Look, list[float]] = {}
     for kind, spans in activity.spans(entry).items():
-        amounts[kind] = halves.measure(spans)
+        number = spans.told(position) if kind == "sandbox" else len(spans.spans)
+        amounts[kind] = halves.measure(spans, number)
     if "code" in amounts:
         waits = activity.waits(entry)
         _subtract(amounts, halves.average(waits) if waits else [0.0] * halves.count)
@@ -107,26 +111,6 @@ def level_of(number: float) -> str:
     return _LEVELS[min(level, len(_LEVELS) - 1)]
 
 
-def hide_untold(
-    looks: list[Look], glyphs: list[str], kind: SpansOfKind, position: int, scale: TimeScale
-) -> None:
-    """Show a sandbox as nothing but life as long as it starts: only its end is told.
-
-    Args:
-        looks: The cells before the moment; they are changed.
-        glyphs: Theirs.
-        kind: The sandboxes of the entry.
-        position: The moment.
-        scale: What the cells stand for.
-    """
-    number = bisect_right(kind.spans, position, key=lambda span: span.began)
-    if number == len(kind.spans):
-        return
-    for column in range(scale.column(kind.spans[number].start), len(looks)):
-        if looks[column] == "sandbox":
-            looks[column], glyphs[column] = "life", GLYPHS["life"]
-
-
 class _Halves:
     """Measures how much of each half of a column things take."""
 
@@ -164,11 +148,11 @@ class _Halves:
             amounts[half] += 1.0
         amounts[high] += stop - high
 
-    def measure(self, kind: SpansOfKind) -> list[float]:
-        """Count spans."""
+    def measure(self, kind: SpansOfKind, number: int) -> list[float]:
+        """Count the first so many spans."""
         edge = self._scale.start + self._first / self._per_second
         first = max(0, kind.first(edge) - _BACK)
-        last = kind.first(edge + self.count / self._per_second)
+        last = min(kind.first(edge + self.count / self._per_second), number)
         if last - first > max(_BACK, self.count):
             return self.average(kind.load)
         amounts = [0.0] * self.count

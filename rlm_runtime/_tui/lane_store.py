@@ -25,12 +25,15 @@ class LaneStore:
         self._lanes: dict[tuple[object, ...], Lane] = {}
         self._groups: dict[tuple[object, ...], tuple[tuple[Entry, ...], Lane | None]] = {}
 
-    def lane(self, row: Row, scale: TimeScale) -> Lane:
-        """Give the lane of a row."""
+    def lane(self, row: Row, scale: TimeScale, position: int) -> Lane:
+        """Give the lane of a row as it is up to a position."""
+        entry = row.entry
         if row.group:
             return self._group(row.group, scale)
-        key = (*self._size(row.entry), scale)
-        lane = self._lanes.pop(key, None) or paint_entry(self.activity, row.entry, scale)
+        sandboxes = self.activity.spans(entry).get("sandbox")
+        told = sandboxes.told(position) if sandboxes else 0
+        key = (*self._size(entry), told, scale)
+        lane = self._lanes.pop(key, None) or paint_entry(self.activity, entry, scale, position)
         self._keep(key, lane)
         return lane
 

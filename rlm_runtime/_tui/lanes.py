@@ -10,7 +10,7 @@ from textual import events
 from textual.strip import Strip
 
 from rlm_runtime._tui.changes import Changes
-from rlm_runtime._tui.lane_cells import Lane, Look, hide_untold
+from rlm_runtime._tui.lane_cells import Lane, Look
 from rlm_runtime._tui.lane_store import LaneStore, PathColumns
 from rlm_runtime._tui.lane_words import tell_load, tell_path, tell_place
 from rlm_runtime._tui.messages import Scrolled, Selected
@@ -183,7 +183,7 @@ class Lanes(Scrubber, can_focus=True):
         if number >= len(view.rows):
             return self._strip(view, None)
         row = view.rows[number]
-        return self._strip(view, self._store.lane(row, self._scale), row)
+        return self._strip(view, self._store.lane(row, self._scale, view.position), row)
 
     def _is_bottom(self, y: int) -> bool:
         """Tell whether a line is that of the load; the tree has no row beside it."""
@@ -211,10 +211,6 @@ class Lanes(Scrubber, can_focus=True):
         glyph, segments = "│", [Segment(" " * cursor, back)]
         if lane is not None:
             looks, glyphs, glyph = _until(lane, view, cursor)
-            if row is not None and not row.group and self._store is not None:
-                sandboxes = self._store.activity.spans(row.entry).get("sandbox")
-                if sandboxes is not None:
-                    hide_untold(looks, glyphs, sandboxes, view.position, self._scale)
             covered = self._path.columns(row, self._scale) if row is not None else None
             is_aside = row is not None and row.entry.is_aside(view.position)
             names = self._names(looks, covered, is_faint=is_aside)

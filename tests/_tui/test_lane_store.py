@@ -28,7 +28,9 @@ def test_no_lane_is_out_of_date() -> None:
         fresh = Activity(record)
         fresh.catch_up()
         for entry in record.entries:
-            assert store.lane(Row(entry, 0), scale) == paint_entry(fresh, entry, scale)
+            for position in range(0, record.last + 1, 5):
+                painted = paint_entry(fresh, entry, scale, position)
+                assert store.lane(Row(entry, 0), scale, position) == painted
         assert store.load(scale) == paint_load(fresh.calls, scale)
 
 
@@ -44,7 +46,7 @@ def test_a_group_is_painted_with_the_members_that_it_has() -> None:
 
     def lane(*chosen: int) -> str:
         group = tuple(members[number] for number in chosen)
-        return "".join(store.lane(Row(group[0], 0, group), scale).glyphs)
+        return "".join(store.lane(Row(group[0], 0, group), scale, record.last).glyphs)
 
     whole = "".join(paint_group(store.activity, members, scale).glyphs)
     assert lane(0, 1, 2, 3, 4) == whole
@@ -61,9 +63,9 @@ def test_only_so_many_lanes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     record = record_of(*TWO_CHILDREN)
     store = LaneStore(record)
     for width in range(1, 30):
-        store.lane(Row(record.entries[0], 0), TimeScale(0, 12, width))
+        store.lane(Row(record.entries[0], 0), TimeScale(0, 12, width), 0)
         group = (record.entries[1], record.entries[2])
-        store.lane(Row(group[0], 0, group), TimeScale(0, 12, width))
+        store.lane(Row(group[0], 0, group), TimeScale(0, 12, width), 0)
         store.load(TimeScale(0, 12, width))
     assert len(store._lanes) == len(store._groups) == 5
 
@@ -99,7 +101,7 @@ def test_a_group_is_painted_anew_as_its_members_end() -> None:
     group = (record.entries[1], record.entries[2])
     row, scale = Row(group[0], 0, group), TimeScale(0, 6, 6)
     store.activity.catch_up()
-    assert "".join(store.lane(row, scale).glyphs) == " ▂▂▂▂▂"
+    assert "".join(store.lane(row, scale, record.last).glyphs) == " ▂▂▂▂▂"
     record.add(at(3, node_ended(1)))
     store.activity.catch_up()
-    assert "".join(store.lane(row, scale).glyphs) == " ▂▂▁▁▁"
+    assert "".join(store.lane(row, scale, record.last).glyphs) == " ▂▂▁▁▁"

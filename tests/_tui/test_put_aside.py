@@ -75,7 +75,7 @@ def test_its_lane_and_the_wait_for_it_end_there() -> None:
     assert waits is not None
     # From 4 to 5 for the first child, from 9 on for the second one
     assert [waits.between(start, start + 1) for start in (4, 6, 9)] == [1, 0, 1]
-    lane = paint_entry(activity, record.entries[1], TimeScale(0, 10, 10))
+    lane = paint_entry(activity, record.entries[1], TimeScale(0, 10, 10), record.last)
     assert "".join(lane.glyphs)[5:].strip(" ╴") == ""
 
 

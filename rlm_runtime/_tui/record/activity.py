@@ -25,6 +25,7 @@ from rlm_runtime._tui.record.entry import Entry, Span, SpanKind
 from rlm_runtime._tui.record.record import Record
 
 _START = attrgetter("start")
+_BEGAN = attrgetter("began")
 
 
 class _Times:
@@ -99,6 +100,10 @@ class SpansOfKind:
             if span.end is not None:
                 self.load.end(span.end)
         self._open = [span for span in self._open if span.end is None]
+
+    def told(self, position: int) -> int:
+        """Give how many are known of at a position; of a sandbox only its end is told."""
+        return bisect_right(self.spans, position, key=_BEGAN)
 
     def first(self, seconds: float) -> int:
         """Find the first one that began at a time or later."""
