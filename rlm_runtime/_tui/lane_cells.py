@@ -66,9 +66,11 @@ def paint_entry(activity: Activity, entry: Entry, scale: TimeScale, position: in
     """
     halves = _Halves(scale)
     lives = _lives(activity.record, entry)
-    halves.limit(lives)
+    work = activity.spans(entry)
+    # It may do something again that had ended: a run that goes on starts its sandbox first
+    halves.limit(lives, max((spans.end for spans in work.values()), default=0.0))
     amounts: dict[Look, list[float]] = {}
-    for kind, spans in activity.spans(entry).items():
+    for kind, spans in work.items():
         number = spans.told(position) if kind == "sandbox" else len(spans.spans)
         amounts[kind] = halves.measure(spans, number)
     if "code" in amounts:
@@ -120,10 +122,10 @@ class _Halves:
         self._first = 0
         self.count = 2 * scale.width
 
-    def limit(self, lives: list[tuple[Look, float, float]]) -> None:
-        """Look only at the columns in which an entry was there."""
+    def limit(self, lives: list[tuple[Look, float, float]], end: float) -> None:
+        """Look only at the columns in which an entry was there, or did something."""
         begin = min((life[1] for life in lives), default=0.0)
-        end = max((life[2] for life in lives), default=0.0)
+        end = max((end, *(life[2] for life in lives)))
         first = int(min(max(0.0, self._at(begin)), self.count - 1))
         last = min(max(0.0, self._at(end)), self.count)
         self._first = first
@@ -153,18 +155,21 @@ class _Halves:
         edge = self._scale.start + self._first / self._per_second
         first = max(0, kind.first(edge) - _BACK)
         last = min(kind.first(edge + self.count / self._per_second), number)
-        if last - first > max(_BACK, self.count):
-            return self.average(kind.load)
+        most, exact = max(_BACK, 2 * self._scale.width), self.count
+        if last - first > most:
+            # Not all at once: what comes later would change what was there before
+            last = first + most
+            exact = min(max(0, int(self._at(kind.spans[last].start))), exact)
         amounts = [0.0] * self.count
         for span in kind.spans[first:last]:
             self.fill(amounts, span.start, math.inf if span.end is None else span.end)
-        return amounts
+        return amounts[:exact] + self.average(kind.load, exact)
 
-    def average(self, load: Overlap) -> list[float]:
-        """Count many things at once."""
+    def average(self, load: Overlap, first: int = 0) -> list[float]:
+        """Count many things at once, from one of the halves on."""
         edges = [
             self._scale.start + (self._first + half) / self._per_second
-            for half in range(self.count + 1)
+            for half in range(first, self.count + 1)
         ]
         return [min(1.0, load.between(*each)) for each in pairwise(edges)]
 

@@ -41,8 +41,7 @@ class LaneStore:
         """Give the lane of a group, also if it has been painted with later members."""
         key = "group", group[0].id, self.activity.record.last, scale
         painted, lane = self._groups.pop(key, ((), None))
-        is_part = len(painted) >= len(group) and painted[len(group) - 1] is group[-1]
-        if lane is None or not is_part:
+        if lane is None or painted[: len(group)] != group:
             painted, lane = group, paint_group(self.activity, group, scale)
         self._groups[key] = painted, lane
         while len(self._groups) > _MOST_LANES:
@@ -60,7 +59,9 @@ class LaneStore:
         """Tell how much of an entry has happened."""
         waits = self.activity.waits(entry)
         waited = 0 if waits is None else waits.size
-        return entry.id, len(entry.spans), len(entry.events), len(entry.states), waited
+        # Where the run goes on after a crash, what was under way then has ended
+        sessions = len(self.activity.record.sessions)
+        return entry.id, len(entry.spans), len(entry.events), len(entry.states), waited, sessions
 
     def _keep(self, key: tuple[object, ...], lane: Lane) -> None:
         # The newest are last, so that those go first that nobody has looked at for long

@@ -23,6 +23,8 @@ _KINDS: dict[SpanKind | None, str] = {
     "tool": "tools",
 }
 _BACK = 64
+_LEAST_PART = 0.01
+"""Of a column: an average over less is not exact."""
 
 
 def tell_path(path: CriticalPath) -> str:
@@ -34,8 +36,9 @@ def tell_path(path: CriticalPath) -> str:
 
 def tell_load(activity: Activity, scale: TimeScale, column: int, now: float) -> str:
     """Tell how many model calls were under way at a column, up to the moment."""
-    start = scale.seconds(column)
-    end = min(scale.seconds(column + 1), max(now, start + 1e-9))
+    end = min(scale.seconds(column + 1), now)
+    # Where the moment is at the very begin of the column, what is just before it is told
+    start = min(scale.seconds(column), end - _LEAST_PART * scale.length / max(1, scale.width))
     number = activity.calls.between(start, end)
     return f"{_when(scale, column)}  {number:.1f} model calls in flight"
 
@@ -89,16 +92,17 @@ def _reason(event: Event) -> str:
 def _span_at(
     activity: Activity, view: View, entry: Entry, scale: TimeScale, column: int
 ) -> Span | None:
-    """Find what was done at the middle of a column, or else in it."""
-    begin, end = scale.seconds(column), scale.seconds(column + 1)
+    """Find what was done at the middle of a column, or else in it, as it is known so far."""
+    begin, end = scale.seconds(column), min(scale.seconds(column + 1), view.seconds)
     for start, stop in (((begin + end) / 2,) * 2, (begin, end)):
         for kind in ("tool", "code", "model", "sandbox", "wait"):
             spans = activity.spans(entry).get(kind)
             if spans is None:
                 continue
             last = bisect_right(spans.spans, stop, key=lambda one: one.start)
+            last = min(last, spans.told(view.position))
             for span in reversed(spans.spans[max(0, last - _BACK) : last]):
-                if span.began <= view.position and (span.end is None or span.end >= start):
+                if _is_open(view, span) or (span.end is not None and span.end >= start):
                     return span
     return None
 
@@ -106,8 +110,12 @@ def _span_at(
 def _tell_span(view: View, span: Span) -> str:
     number = "" if span.kind == "sandbox" else f" {span.number}"
     iteration = f" · iteration {span.iteration}" if span.iteration else ""
-    if span.end is None or span.ended is None or span.ended > view.position:
+    if span.end is None or _is_open(view, span):
         took = f"{tell_duration(view.seconds - span.start)} so far"
     else:
         took = tell_duration(span.end - span.start) + (" · failed" if span.failed else "")
     return f"{_NAMES.get(span.kind, span.kind)}{number}{iteration} · {took}"
+
+
+def _is_open(view: View, span: Span) -> bool:
+    return span.ended is None or span.ended > view.position

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from rlm_runtime._events import Event, ToolCalled, ToolReturned
+from rlm_runtime._events import Event, SandboxStarted, ToolCalled, ToolReturned
 from rlm_runtime._tui.lane_cells import level_of, paint_entry, paint_group, paint_load
 from rlm_runtime._tui.record.activity import Activity, Overlap
 from rlm_runtime._tui.record.record import Record
@@ -78,6 +78,33 @@ def test_a_crowd_of_spans_is_measured_as_a_whole() -> None:
     activity = active(*events)
     assert drawn(activity, 0, TimeScale(0, 2000, 10)) == "█" * 10
     assert drawn(activity, 0, TimeScale(1000, 1, 10)) == "·████████─"
+
+
+def test_a_crowd_leaves_what_was_before_it_as_it_was() -> None:
+    def call(number: int, begin: float, end: float) -> list[Event]:
+        called = ToolCalled(node=0, call=number, tool="t", arguments="", iteration=1, mono=begin)
+        returned = ToolReturned(
+            node=0, call=number, tool="t", result="", result_type="str", seconds=1, mono=end
+        )
+        return [called, returned]
+
+    events = [at(0, node_started(0)), at(0, code(0, 1, "")), *call(0, 1, 99)]
+    for number in range(1, 80):
+        events += call(number, 2 + number / 100, 2.5 + number / 100)
+    for number in range(80, 300):
+        events += call(number, 30 + number / 100, 30.5 + number / 100)
+    events.sort(key=lambda event: event.mono)
+    scale = TimeScale(10, 40, 40)
+    now = active(*(event for event in events if event.mono <= 20))
+    assert drawn(now, 0, scale)[:10] == drawn(active(*events), 0, scale)[:10]
+
+
+def test_what_is_done_before_it_counts_as_running_again_is_there() -> None:
+    started = SandboxStarted(node=0, pid=7, seconds=2, mono=9)
+    activity = active(
+        at(0, node_started(0)), at(4, node_ended(0, "interrupted")), resumed(at=4), started
+    )
+    assert drawn(activity, 0, TimeScale(0, 12, 12)) == "────   ░░   "
 
 
 def test_errors_are_marked_where_they_happened() -> None:

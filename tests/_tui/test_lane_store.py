@@ -10,7 +10,7 @@ from rlm_runtime._tui.record.critical_path import Ends
 from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.rows import Row
 from rlm_runtime._tui.timescale import TimeScale, scale_to
-from tests._cli.events import node_ended, node_started
+from tests._cli.events import attempt_started, node_ended, node_started, requested, resumed
 from tests._tui.made_up import honest
 from tests._tui.test_critical_path import TWO_CHILDREN, at, find_critical_path
 from tests._tui.viewing import record_of
@@ -56,6 +56,33 @@ def test_a_group_is_painted_with_the_members_that_it_has() -> None:
     assert lane(0, 3, 4) == "".join(
         paint_group(store.activity, (members[0], *members[3:]), scale).glyphs
     )
+
+
+def test_another_filter_may_leave_a_group_of_the_same_ends() -> None:
+    events = [at(0, node_started(0)), at(1, node_started(1, 0)), at(1, node_started(2, 0))]
+    events += [at(1, node_started(3, 0)), at(1, node_started(4, 0)), at(3, node_ended(2))]
+    record = record_of(*events, at(9, node_ended(0)))
+    store = LaneStore(record)
+    store.activity.catch_up()
+    scale = TimeScale(0, 10, 10)
+    for chosen in ((1, 2, 4), (1, 3, 4)):
+        group = tuple(record.entries[number] for number in chosen)
+        painted = paint_group(store.activity, group, scale)
+        assert store.lane(Row(group[0], 0, group), scale, record.last) == painted
+
+
+def test_a_call_that_a_crash_cut_off_ends_in_a_lane_that_was_painted_before() -> None:
+    begun = (at(0, node_started(0)), at(1, requested(0, 0)), at(1, attempt_started(0, 0)))
+    record = record_of(*begun, at(5, node_started(1, 0)))
+    store = LaneStore(record)
+    scale = TimeScale(0, 10, 10)
+    row = Row(record.entries[0], 0)
+    store.activity.catch_up()
+    assert "".join(store.lane(row, scale, record.last).glyphs) == "─█████████"
+    record.add(resumed(at=50))
+    record.add(at(54, node_ended(1)))
+    store.activity.catch_up()
+    assert "".join(store.lane(row, scale, record.last).glyphs) == "─████─────"
 
 
 def test_only_so_many_lanes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,15 @@ from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.rows import Row
 from rlm_runtime._tui.timescale import TimeScale, scale_to
 from rlm_runtime._tui.view import View
-from tests._cli.events import executed, node_ended, node_started
+from tests._cli.events import (
+    attempt_started,
+    code,
+    executed,
+    node_ended,
+    node_started,
+    replied,
+    requested,
+)
 from tests._cli.test_any_events import EVENTS
 from tests._tui.made_up import runs
 from tests._tui.test_critical_path import TWO_CHILDREN, at, find_critical_path
@@ -43,6 +51,15 @@ def test_what_begins_after_the_moment_is_not_told() -> None:
     assert "code" in told(record, 5, 5)
     assert "code" not in told(record, 5, 4)
     assert told(record, 6, 5) == ""
+
+
+def test_what_ends_after_the_moment_is_not_told_in_the_column_of_the_moment() -> None:
+    # In one column a call is asked for and sent, and the moment is between the two
+    events = [at(0, node_started(0)), at(3.1, requested(0, 0)), at(3.2, attempt_started(0, 0))]
+    events += [at(3.7, replied(0, 0)), at(3.7, code(0, 1, "x")), at(3.9, executed(0, 1))]
+    whole, begin = record_of(*events), record_of(*events[:2])
+    assert told(whole, 3, 1) == told(begin, 3, 1) == "3s  waits to be sent 0 · 0 ms so far"
+    assert told(whole, 3, 2) == "3s  waits to be sent 0 · 100 ms"
 
 
 def test_how_many_of_a_group_were_at_work() -> None:
@@ -83,6 +100,9 @@ def test_model_calls_in_flight() -> None:
     # The call ends at 5: what comes after the moment is not known
     wide = TimeScale(0, 10, 5)
     assert [tell_load(activity, wide, 2, now)[4:7] for now in (5.0, 6.0)] == ["1.0", "0.5"]
+    # Where it ends just as the column begins, it was there
+    assert tell_load(activity, SCALE, 5, 5.0)[4:7] == "1.0"
+    assert tell_load(activity, SCALE, 2, 2.0)[4:7] == "0.0"
 
 
 def test_what_the_critical_path_went_to() -> None:

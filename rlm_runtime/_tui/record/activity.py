@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
@@ -87,6 +88,7 @@ class SpansOfKind:
         """In the order in which they began."""
         self.load = Overlap()
         self._open: list[Span] = []
+        self._end = 0.0
 
     def add(self, span: Span) -> None:
         """Take in the next one."""
@@ -99,7 +101,13 @@ class SpansOfKind:
         for span in self._open:
             if span.end is not None:
                 self.load.end(span.end)
+                self._end = max(self._end, span.end)
         self._open = [span for span in self._open if span.end is None]
+
+    @property
+    def end(self) -> float:
+        """When all have ended; infinite as long as one has not."""
+        return math.inf if self._open else self._end
 
     def told(self, position: int) -> int:
         """Give how many are known of at a position; of a sandbox only its end is told."""
