@@ -19,7 +19,6 @@ from rlm_runtime._trace.format import (
     PART,
     PART_HEAD_BYTES,
     START_BYTES,
-    RecordHead,
     TraceHeader,
     read_head,
     read_header,
@@ -84,19 +83,16 @@ class TraceFile:
         """
         # What was read before may have been torn, and cut off since
         self._chunk = b""
-        while (head := self._read_head(at)) is not None:
-            start = at + HEAD_BYTES
-            end = start + head.length
-            whole = head.length if verify or head.kind != PART else PART_HEAD_BYTES
-            body = self._read(start, min(head.length, whole))
-            if end > start + len(body) and end > self._size():
+        while len(start := self._read(at, HEAD_BYTES)) == HEAD_BYTES:
+            record = self._record(at, start, verify)
+            if record is not None:
+                yield record
+                at = record.end
+            elif self._pread(HEAD_BYTES, at) == start:
                 return
-            if len(body) == head.length and crc32(body) != head.crc:
-                if self._has_only_zeros(end):
-                    return
-                raise self.error(f"it is damaged at byte {at}")
-            yield Record(at, end, head.kind, body[:PART_HEAD_BYTES] if head.kind == PART else body)
-            at = end
+            else:
+                # Cut off and written anew between two looks: no damage, but another record
+                self._chunk = b""
 
     def read_record(self, at: int) -> bytes | None:
         """Read the body of the record at a place; None where it is not whole."""
@@ -111,17 +107,35 @@ class TraceFile:
         """Make the error that says why the trace cannot be read."""
         return TraceError(f"Cannot read trace {str(self._path)!r}: {reason}")
 
-    def _read_head(self, at: int) -> RecordHead | None:
-        """Read the head of a record; None at the end of what is whole."""
-        data = self._read(at, HEAD_BYTES)
-        if len(data) < HEAD_BYTES:
-            return None
-        head = read_head(data)
+    def _record(self, at: int, start: bytes, verify: bool) -> Record | None:
+        """Read the record that begins so at a place; None where it is not whole, or no more so."""
+        head = read_head(start)
         if head is None or (head.kind == EVENT and head.length > MAX_EVENT):
-            if self._has_only_zeros(at + HEAD_BYTES):
-                return None
+            return self._no_record(at, start, at + HEAD_BYTES)
+        end = at + HEAD_BYTES + head.length
+        most = head.length if verify or head.kind != PART else PART_HEAD_BYTES
+        body = self._read(at + HEAD_BYTES, min(head.length, most))
+        # By its own length: the file may have grown since it was read
+        if len(body) < min(head.length, most) or not self._is_there(at, start, end):
+            return None
+        if len(body) == head.length and crc32(body) != head.crc:
+            return self._no_record(at, start, end)
+        return Record(at, end, head.kind, body[:PART_HEAD_BYTES] if head.kind == PART else body)
+
+    def _is_there(self, at: int, start: bytes, end: int) -> bool:
+        """Tell whether the file goes on to the end of a record that begins so."""
+        if self._chunk_at <= at and end <= self._chunk_at + len(self._chunk):
+            return True
+        return end <= self._size() and self._pread(HEAD_BYTES, at) == start
+
+    def _no_record(self, at: int, start: bytes, end: int) -> None:
+        """Take a record for torn if only zeros come after it, and for damaged otherwise.
+
+        Raises:
+            TraceError: It is damaged, and still begins as it did.
+        """
+        if not self._has_only_zeros(end) and self._pread(HEAD_BYTES, at) == start:
             raise self.error(f"it is damaged at byte {at}")
-        return head
 
     def _has_only_zeros(self, at: int) -> bool:
         """Tell whether nothing comes from a place on, or what a power cut may leave for it."""
