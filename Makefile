@@ -24,8 +24,8 @@ run: $(VENV)/installed ## Answer the bundled example, offline unless RLM_MODEL n
 test: $(VENV)/installed-dev ## Run the tests, without the slow and the live ones
 	$(BIN)/python -m pytest
 
-test-all: $(VENV)/installed-dev ## Run all tests but the live ones
-	$(BIN)/python -m pytest -m "not live"
+test-all: $(VENV)/installed-dev ## Run all tests but the live ones, with many random examples
+	$(BIN)/python -m pytest -m "not live" --hypothesis-profile=exploring --timeout=900
 
 check: $(VENV)/installed-dev ## Check format, lint, types and imports, in all languages
 	$(BIN)/ruff format --check

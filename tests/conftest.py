@@ -11,8 +11,11 @@ import pytest
 from rlm_runtime._config import read_environment
 from rlm_runtime._sandbox.assets import Assets, prepare_assets
 from rlm_runtime._sandbox.walls import Walls, find_walls
+from tests.examples import register_profiles
 
 _T = TypeVar("_T")
+
+register_profiles()
 
 
 @pytest.fixture(scope="session")

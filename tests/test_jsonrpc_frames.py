@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlm_runtime._frames import FrameLimits, FrameReader, PeerError
+from tests.examples import examples
 from tests.pipes import Pipe, frame
 
 pytestmark = pytest.mark.anyio
@@ -119,6 +120,6 @@ chunks = st.one_of(
 
 
 @given(st.lists(chunks, max_size=6).map(b"".join), st.integers(1, 99))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_bytes_are_frames_or_an_error(data: bytes, piece: int) -> None:
     anyio.run(read_or_refuse, data, piece)

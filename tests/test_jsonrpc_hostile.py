@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from rlm_runtime._frames import FrameLimits, FrameReader, PeerError
 from rlm_runtime._jsonrpc import Params, Peer, Reply, RequestError, open_peer
 from rlm_runtime._payload import Payload
+from tests.examples import examples
 from tests.forgery import ODD, Forger
 from tests.pipes import Pipe, frame
 
 LIMITS = FrameLimits(json=1 << 20, payload=1 << 20, held=1 << 20)
-FEW = settings(max_examples=60, deadline=None)
-MANY = settings(max_examples=200, deadline=None)
+FEW = settings(max_examples=examples(60), deadline=None)
+MANY = settings(max_examples=examples(200), deadline=None)
 
 
 class Chunks(anyio.abc.ByteReceiveStream):

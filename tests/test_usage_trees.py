@@ -17,6 +17,7 @@ from rlm_runtime._models import Price
 from rlm_runtime._types import Usage
 from rlm_runtime._usage import Ledger
 from rlm_runtime._worst_case import KINDS, WorstCase, money_limit, used
+from tests.examples import examples
 
 PRICES = [
     Price(prompt=0.25, completion=2.0),
@@ -128,7 +129,7 @@ LIMITS = st.builds(
 
 
 @pytest.mark.timeout(120)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(limits=LIMITS, seed=st.integers(0, 10**9))
 def test_no_account_is_overdrawn_and_nothing_stays_set_aside(limits: Limits, seed: int) -> None:
     async def play() -> None:
@@ -144,7 +145,7 @@ def test_no_account_is_overdrawn_and_nothing_stays_set_aside(limits: Limits, see
 
 
 @pytest.mark.timeout(120)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(limits=LIMITS, seed=st.integers(0, 10**9))
 def test_the_root_can_answer_whatever_the_tree_below_it_does(limits: Limits, seed: int) -> None:
     async def play() -> None:

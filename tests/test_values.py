@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlm_runtime._values import MalformedValueError, UnsendableError, decode, encode
+from tests.examples import examples
 from tests.value_cases import CONVERTED, EXACT, REFUSED, make, same
 
 
@@ -123,13 +124,13 @@ values = st.recursive(
 
 
 @given(values)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_value_comes_back(value: object) -> None:
     assert same(decode(encode(value)), value)
 
 
 @given(st.binary(max_size=200), st.integers(0, 60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_bytes_decode_or_are_refused(data: bytes, size: int) -> None:
     for candidate in (data, size.to_bytes(8, "big") + data):
         try:

@@ -17,6 +17,7 @@ from rlm_runtime._cli.tree import Tree
 from rlm_runtime._cli.view import describe_run
 from rlm_runtime._events import EVENT_TYPES, Event
 from tests._cli.events import node_started
+from tests.examples import examples
 from tests.hostile_text import ALL, OBEYED
 
 # As many as msgpack has, and few enough that events meet each other
@@ -42,7 +43,7 @@ EVENTS = st.one_of([events_of(event_type) for event_type in EVENT_TYPES.values()
 PATH = Path("/t/r\x1b[2J/trace.msgpack")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(EVENTS, max_size=30))
 def test_any_events_are_shown(events: list[Event]) -> None:
     tree = Tree()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from rlm_runtime._engine.gate import Gate, Room, Slot
+from tests.examples import examples
 
 pytestmark = pytest.mark.anyio
 
@@ -102,7 +103,9 @@ class GateMachine(RuleBasedStateMachine):
 
 
 TestGateMachine = GateMachine.TestCase
-TestGateMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestGateMachine.settings = settings(
+    max_examples=examples(60), stateful_step_count=40, deadline=None
+)
 
 
 def served(gate: Gate, first: Slot, waiting: list[Slot]) -> list[Slot]:

@@ -38,6 +38,7 @@ from tests._cli.events import (
     run_started,
 )
 from tests._export.played import play_all
+from tests.examples import examples
 
 pytestmark = pytest.mark.anyio
 
@@ -332,7 +333,7 @@ def _events() -> list[Event]:
     return [*SMALL_RUN, *more]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.sampled_from(_events()), max_size=40), st.booleans())
 def test_any_order_of_events_gives_spans(events: list[Event], content: bool) -> None:
     for span in spans_of(events, content=content):

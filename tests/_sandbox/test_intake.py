@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rlm_runtime._payload import Payload
 from rlm_runtime._sandbox.intake import Intake, weigh
 from rlm_runtime._values import MalformedValueError, decode, encode
+from tests.examples import examples
 from tests.forgery import ODD
 from tests.value_cases import EXACT, make, same
 
@@ -163,7 +164,7 @@ odd = st.sampled_from(ODD) | st.binary(max_size=5)
 
 
 @given(st.sampled_from(sorted(EXACT)), st.lists(st.tuples(st.integers(0, 10**6), odd), max_size=4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_value_that_was_tampered_with_is_one_or_is_refused(
     name: str, changes: list[tuple[int, bytes]]
 ) -> None:
@@ -195,7 +196,7 @@ TREES = st.recursive(
 
 
 @given(TREES, st.binary(max_size=4))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_tags_in_any_order_are_a_value_or_are_refused(tree: object, blobs: bytes) -> None:
     text = json.dumps(tree, ensure_ascii=False).encode("utf-8", "surrogatepass")
     try:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlm_runtime._tools.schema import Parameters, identifier, write_doc, write_schema
+from tests.examples import examples
 
 STRING = {"type": "string"}
 TYPES: list[tuple[Any, str]] = [
@@ -152,7 +153,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.dictionaries(st.text(max_size=8), JSON, max_size=5),
     st.lists(st.text(max_size=8)),

@@ -43,6 +43,7 @@ from rlm_runtime._trace.places import list_runs, new_run_id
 from rlm_runtime._trace.reader import open_trace, read_trace
 from rlm_runtime._trace.writer import open_trace_writer
 from tests._trace.events import events, lost, raw_event, raw_trace
+from tests.examples import examples
 from tests.traces import growing_trace, write_trace
 
 EVENTS: tuple[Event, ...] = (
@@ -138,7 +139,7 @@ def test_every_event_comes_back_equal(tmp_path: Path) -> None:
 def test_whatever_an_event_holds_comes_back_equal(tmp_path: Path, kind: str) -> None:
     encoder = EventEncoder(set())
 
-    @settings(max_examples=12, deadline=None, database=None)
+    @settings(max_examples=examples(12), deadline=None, database=None)
     @given(event=events(kind))
     def check(event: Event) -> None:
         # A text that an earlier one had is not stored again, so the file is that of all so far

@@ -34,9 +34,12 @@ from rlm_runtime._trace.values import measure_value
 from rlm_runtime._trace.writer import open_trace_writer, reopen_trace_writer
 from rlm_runtime._values import encode
 from tests._trace.events import lost, raw_event, raw_trace
+from tests.examples import examples
 
 _HOSTILE = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 _LARGE = bytes(range(256)) * 20_000
 

@@ -31,6 +31,7 @@ from tests._cli.events import (
 )
 from tests._tui.made_up import honest, runs
 from tests._tui.viewing import record_of
+from tests.examples import examples
 
 
 def find_critical_path(ends: Ends, position: int) -> CriticalPath:
@@ -140,7 +141,7 @@ def check(record: Record, position: int, segments: tuple[Segment, ...]) -> None:
         assert (segments[0].start, segments[-1].end) == (0, now)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(runs(), st.floats(0, 1))
 def test_a_path_covers_the_run_and_lies_within_spans(
     events: tuple[Event, ...], part: float
@@ -150,7 +151,7 @@ def test_a_path_covers_the_run_and_lies_within_spans(
     check(record, position, find_critical_path(Ends(record), position).segments)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(1, 6), st.integers(0, 2), st.floats(0, 1))
 def test_a_path_knows_nothing_of_what_comes_after(nodes: int, seed: int, part: float) -> None:
     events = honest(nodes, seed)
@@ -160,7 +161,7 @@ def test_a_path_knows_nothing_of_what_comes_after(nodes: int, seed: int, part: f
     assert told(find_critical_path(Ends(whole), position)) == told(now)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.integers(1, 6), st.integers(0, 2))
 def test_no_child_ended_while_code_is_on_the_path(nodes: int, seed: int) -> None:
     record = record_of(*honest(nodes, seed))

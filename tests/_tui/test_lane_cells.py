@@ -27,6 +27,7 @@ from tests._cli.events import (
 from tests._tui.made_up import honest, runs
 from tests._tui.test_critical_path import TWO_CHILDREN, at
 from tests._tui.viewing import record_of
+from tests.examples import examples
 
 
 def active(*events: Event) -> Activity:
@@ -165,7 +166,7 @@ def test_an_average_is_what_adding_up_gives(
     assert load.between(start, end) == pytest.approx(seconds / length)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(runs(), st.floats(0, 1), st.sampled_from([0.05, 0.5, 1.0]), st.integers(1, 40))
 def test_any_run_can_be_painted(
     events: tuple[Event, ...], part: float, zoom: float, width: int

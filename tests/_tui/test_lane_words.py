@@ -24,6 +24,7 @@ from tests._cli.test_any_events import EVENTS
 from tests._tui.made_up import runs
 from tests._tui.test_critical_path import TWO_CHILDREN, at, find_critical_path
 from tests._tui.viewing import record_of
+from tests.examples import examples
 from tests.hostile_text import ALL, OBEYED
 
 SCALE = TimeScale(0, 12, 12)
@@ -114,7 +115,7 @@ def test_what_the_critical_path_went_to() -> None:
     assert tell_path(CriticalPath()) == ""
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(runs() | st.lists(EVENTS, max_size=30), st.floats(0, 1))
 def test_no_text_of_a_trace_steers_the_terminal(events: list[Event], part: float) -> None:
     record = record_of(node_started(0), *events, executed(0, 1, ALL))

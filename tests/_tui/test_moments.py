@@ -12,6 +12,7 @@ from rlm_runtime._tui.record.spending import Spending
 from tests._cli.test_any_events import EVENTS
 from tests._tui.made_up import runs
 from tests._tui.viewing import record_of
+from tests.examples import examples
 
 
 @settings(deadline=None)
@@ -23,7 +24,7 @@ def test_no_moment_knows_what_came_after_it(events: tuple[Event, ...], part: flo
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(EVENTS, max_size=40), st.floats(0, 1))
 def test_nor_does_it_in_a_trace_of_any_events(events: list[Event], part: float) -> None:
     position = int(part * len(events)) - 1

@@ -33,6 +33,7 @@ from tests._cli.events import (
 )
 from tests._cli.test_any_events import EVENTS
 from tests._tui.viewing import record_of
+from tests.examples import examples
 
 
 def sub_call(number: int, *, recursive: bool, node: int = 0, at: float = 1) -> SubCallStarted:
@@ -280,7 +281,7 @@ def test_a_reply_without_an_attempt_on_record_was_never_sent() -> None:
     assert [span.kind for span in record.roots[0].spans] == ["wait"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(EVENTS, max_size=40))
 def test_any_events_make_a_record(events: list[Event]) -> None:
     record = record_of(node_started(0), node_started(1, 0), *events)

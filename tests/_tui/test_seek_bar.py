@@ -17,6 +17,7 @@ from tests._cli.events import attempt_failed, node_ended, node_started, requeste
 from tests._tui.made_up import runs
 from tests._tui.test_critical_path import TWO_CHILDREN, at
 from tests._tui.viewing import open_viewer, record_of, settle, viewer_of, write
+from tests.examples import examples
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +51,7 @@ def test_errors_outdo_answers_and_those_outdo_children() -> None:
     assert marks == ["", "child", "answer", "", "", "error"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(runs(), st.integers(1, 50))
 def test_every_mark_is_in_the_column_of_its_time(events: tuple[Event, ...], width: int) -> None:
     record = record_of(*events)
