@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Container
 from textual.widgets import Static
 
 from rlm_runtime._tui.actions.details import DetailsActions
@@ -19,6 +18,7 @@ from rlm_runtime._tui.details.pane import Details
 from rlm_runtime._tui.finding.lines import FindLines
 from rlm_runtime._tui.footer import KeyLine
 from rlm_runtime._tui.header import Header
+from rlm_runtime._tui.laid_out import Frame
 from rlm_runtime._tui.lanes import Lanes
 from rlm_runtime._tui.messages import Selected, Sought
 from rlm_runtime._tui.node_tree import NodeTree
@@ -55,8 +55,8 @@ class Viewer(
         """Lay out the screen."""
         yield Static("Too small a terminal", id="too-small", markup=False)
         yield Header(id="header")
-        with Container(id="panes"):
-            with Container(id="run"):
+        with Frame(id="panes"):
+            with Frame(id="run"):
                 yield NodeTree(id="tree")
                 yield Lanes(id="lanes")
             yield Details(id="details")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from rich.segment import Segment
 from textual.strip import Strip
-from textual.widget import Widget
 
+from rlm_runtime._tui.laid_out import LaidOut
 from rlm_runtime._tui.record.node_counts import NodeCounts
 from rlm_runtime._tui.run_line import GAP, Part, fit, tell_run
 from rlm_runtime._tui.view import View
 
 
-class Header(Widget):
+class Header(LaidOut):
     """The run, at the moment."""
 
     ALLOW_SELECT = False

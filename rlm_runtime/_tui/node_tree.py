@@ -6,11 +6,10 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
 from textual.events import Blur, Click, Focus, Resize
-from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from rlm_runtime._tui.changes import Changes
+from rlm_runtime._tui.laid_out import Scrolled
 from rlm_runtime._tui.lanes import LEAST_WITH_LOAD
 from rlm_runtime._tui.messages import Selected, Toggled
 from rlm_runtime._tui.rows import Rows
@@ -44,7 +43,7 @@ ROW_BINDINGS = [
 """The keys of the rows; where another pane has no use for them, they go to the tree."""
 
 
-class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
+class NodeTree(Scrolled, can_focus=True, inherit_bindings=False):
     """One row for each entry that has begun at the moment, or for many alike ones."""
 
     ALLOW_SELECT = False
@@ -122,7 +121,7 @@ class NodeTree(ScrollView, can_focus=True, inherit_bindings=False):
         self._strips.clear()
         self._base = None
         rows = 0 if self._view is None else len(self._view.rows)
-        self.virtual_size = Size(self._width, rows + _HEADER + self._foot)
+        self.measure(self._width, rows + _HEADER + self._foot)
         self._changes.refresh()
 
     def _is_in_sight(self, row: int) -> bool:

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from rlm_runtime._events import TraceFailed
 from rlm_runtime._printable import one_line
+from rlm_runtime._tui.laid_out import update
 from rlm_runtime._tui.view import View
 from rlm_runtime._types import StopReason
 
@@ -24,7 +25,7 @@ class Notice(Static):
         """Show what is so now, wherever in the run the moment is."""
         text = describe(view, self._how_to_resume)
         self.display = bool(text)
-        self.update(Text(text))
+        update(self, Text(text))
 
 
 def describe(view: View, how_to_resume: Callable[[StopReason | None], str]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from textual import events
-from textual.widget import Widget
 
+from rlm_runtime._tui.laid_out import LaidOut
 from rlm_runtime._tui.messages import Sought
 from rlm_runtime._tui.timescale import TimeScale
 from rlm_runtime._tui.view import View
 
 
-class Scrubber(Widget):
+class Scrubber(LaidOut):
     """A pane with a scale of time: a click goes to a moment, and dragging goes on from there."""
 
     ALLOW_SELECT = False

@@ -25,6 +25,8 @@ from rlm_runtime._tui.settings import ViewerSettings
 from rlm_runtime._tui.themes import DEFAULT_THEME, THEMES
 
 _PANES = ("tree", "lanes", "details")
+_ENLARGED = ("run", "lanes", "details")
+"""What looks different where a pane is enlarged."""
 _MOST_PROBLEMS = 5
 
 
@@ -77,7 +79,9 @@ class HabitActions(ViewerBase):
     def enlarge(self, pane: str) -> None:
         """Give a pane all the room; the empty name stands for none."""
         for name in _PANES:
-            self.screen.set_class(name == pane, f"-big-{name}")
+            self.screen.set_class(name == pane, f"-big-{name}", update=False)
+        # By itself the screen would work out the looks of all that is on it
+        self.stylesheet.update_nodes(self.screen.query_one(f"#{name}") for name in _ENLARGED)
 
     def _enlarged(self) -> str:
         return next((name for name in _PANES if self.screen.has_class(f"-big-{name}")), "")

@@ -13,6 +13,7 @@ from rlm_runtime._tui.details.page import Page
 from rlm_runtime._tui.details.pages import PAGES
 from rlm_runtime._tui.details.tabs import PageTabs
 from rlm_runtime._tui.details.text_view import TextView
+from rlm_runtime._tui.laid_out import LaidOut
 from rlm_runtime._tui.messages import Followed
 from rlm_runtime._tui.record.context_map import ContextMap
 from rlm_runtime._tui.view import View
@@ -20,7 +21,7 @@ from rlm_runtime._tui.view import View
 _DEFAULT = {"node": "Code", "completion": "Answer"}
 
 
-class Details(Vertical):
+class Details(Vertical, LaidOut):
     """The selected entry at the moment."""
 
     class Wanted(Message):

@@ -12,9 +12,10 @@ from textual.message import Message
 from textual.widgets import Static
 
 from rlm_runtime._tui.details.page import Page
+from rlm_runtime._tui.laid_out import LaidOut
 
 
-class PageTabs(Static):
+class PageTabs(Static, LaidOut):
     """The names of the pages, with the keys that show them."""
 
     COMPONENT_CLASSES = {"page-tabs--shown", "page-tabs--news", "page-tabs--empty"}

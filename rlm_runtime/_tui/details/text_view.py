@@ -11,19 +11,19 @@ from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
 from rlm_runtime._tui.details.document import NOTHING, Document, Style
 from rlm_runtime._tui.details.layout import Layout
 from rlm_runtime._tui.details.lines import Line
+from rlm_runtime._tui.laid_out import Scrolled
 
 _MOST_SELECTED = 5_000
 _MARGIN = 1
 
 
-class TextView(ScrollView, can_focus=True, inherit_bindings=False):
+class TextView(Scrolled, can_focus=True, inherit_bindings=False):
     """Shows a document; only the lines that are seen are made."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -215,7 +215,12 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _measure(self) -> None:
         width = self._width if self.wraps else max(self._width, self._widest)
-        self.virtual_size = Size(_MARGIN + width, self._layout_of.height)
+        size = Size(_MARGIN + width, self._layout_of.height)
+        if self.wraps and not self.show_horizontal_scrollbar:
+            self.measure(*size)
+        elif size != self.virtual_size:
+            self.virtual_size = size
+            self.refresh(layout=True)
 
     def _segments(self, line: Line, number: int) -> list[Segment]:
         """Cut a line where its look changes; what comes later in the list lies above."""

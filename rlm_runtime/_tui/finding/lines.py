@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 from rlm_runtime._printable import one_line, printable
 from rlm_runtime._tui.finding.completion import FilterSuggester
 from rlm_runtime._tui.finding.state import Unreadable
+from rlm_runtime._tui.laid_out import update
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.view import View
 
@@ -141,8 +142,8 @@ class FindLines(Vertical):
         for name in ("search", "filter"):
             line = self.line(name)
             self._whole(name).display = self.screen.focused is line or bool(line.value)
-        self.query_one("#let-through", Static).update(_let_through(view))
-        self.query_one("#matched", Static).update(_matched(view))
+        update(self.query_one("#let-through", Static), _let_through(view))
+        update(self.query_one("#matched", Static), _matched(view))
         self._tell("filter-error", _unreadable(view.finding.filter_error))
         self._tell("search-error", _unreadable(view.finding.search_error))
 
@@ -152,7 +153,7 @@ class FindLines(Vertical):
     def _tell(self, name: str, text: Text) -> None:
         line = self.query_one(f"#{name}", Static)
         line.display = bool(text)
-        line.update(text)
+        update(line, text)
 
     def _note_models(self, view: View) -> None:
         for entry in view.record.entries[self._known :]:
