@@ -21,7 +21,7 @@ def opened(assets: Assets, walls: Walls) -> OpenFake:
 
     @asynccontextmanager
     async def open_one(calls: FakeCalls) -> AsyncIterator[DenoSandbox]:
-        with anyio.fail_after(15):
+        with anyio.fail_after(50):
             async with open_deno_sandbox(assets, calls, memory_mb=512, walls=walls) as sandbox:
                 await sandbox.assign("context", "the context")
                 await sandbox.assign("query", "the query")

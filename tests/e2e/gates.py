@@ -28,7 +28,7 @@ class Gate:
         """Wait until it has been asked."""
 
         async def wait() -> None:
-            with anyio.fail_after(15):
+            with anyio.fail_after(50):
                 while not self.server.stats.requests:  # noqa: ASYNC110
                     await anyio.sleep(0.01)
 

@@ -56,7 +56,7 @@ class TerminalProgram:
         # It is nobody's controlling terminal, so the kernel tells nobody
         self.process.send_signal(signal.SIGWINCH)
 
-    def wait_row(self, row: int, *, seconds: float = 15) -> None:
+    def wait_row(self, row: int, *, seconds: float = 50) -> None:
         """Wait until a row has been written to since the last key."""
         until = time.monotonic() + seconds
         while b"\x1b[%d;" % row not in self.said[self._from :]:
@@ -71,14 +71,14 @@ class TerminalProgram:
             # So far apart that each is drawn by itself
             time.sleep(0.03)
 
-    def wait_for(self, text: str, *, seconds: float = 15) -> None:
+    def wait_for(self, text: str, *, seconds: float = 50) -> None:
         """Wait until a text has been written since the last key."""
         until = time.monotonic() + seconds
         while text not in SEQUENCE.sub("", self.said[self._from :].decode("utf-8", "replace")):
             assert time.monotonic() < until, f"no {text!r} in {self.text[-3000:]!r}"
             self._read()
 
-    def wait_end(self, *, seconds: float = 15) -> int:
+    def wait_end(self, *, seconds: float = 50) -> int:
         """Wait until the program has ended; give its status."""
         until = time.monotonic() + seconds
         while self.process.poll() is None:

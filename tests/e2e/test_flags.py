@@ -62,7 +62,7 @@ async def found(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> Map
     script = words.index(str(assets.folder / "main.js"))
     words[script:] = [str(probe), str(assets.folder), "/etc"]
     received = b""
-    with anyio.fail_after(20):
+    with anyio.fail_after(50):
         async with open_process(words, env=ENVIRONMENT, cwd=str(folder)) as process:
             try:
                 while True:
@@ -174,6 +174,6 @@ async def test_each_thread_revokes_the_right_to_read_before_untrusted_code(
         (tmp_path / name).write_text(text)
     (tmp_path / "tzdata.zip").touch()
     copied = Assets(deno=assets.deno, folder=tmp_path, snapshot=None)
-    with anyio.fail_after(15):
+    with anyio.fail_after(50):
         async with open_process(command(copied, 64), env=ENVIRONMENT) as process:
             assert await process.stdout.receive() == b"prompt", process.stderr_tail()

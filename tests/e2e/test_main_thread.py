@@ -143,7 +143,7 @@ async def test_the_main_thread_exits_when_its_input_ends(assets: Assets, code: s
         command(assets, 512), env=ENVIRONMENT, cwd="/", start_new_session=True
     )
     assert process.stdin is not None and process.stdout is not None
-    with anyio.fail_after(15):
+    with anyio.fail_after(50):
         async with process:
             await until(process.stdout, b'"method":"ready"')
             resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (0, 0))
@@ -207,7 +207,7 @@ async def test_a_forged_verdict_makes_no_second_answer_and_no_call(assets: Asset
         return f"```repl\n{FORGED}\n```"
 
     events: list[Event] = []
-    with anyio.fail_after(15):
+    with anyio.fail_after(50):
         async with RLM(ScriptedLLM(policy), trace_dir=None, on_event=events.append) as rlm:
             result = await rlm.run("root")
     assert result.answer == 1

@@ -65,7 +65,7 @@ class TableLLM:
 
 async def test_one_node_survives_them_all_and_answers() -> None:
     llm, events = TableLLM(), list[Event]()
-    with anyio.fail_after(18):
+    with anyio.fail_after(50):
         # No four in a row that are the same, which would end the node
         async with RLM(llm, trace_dir=None, on_event=events.append) as rlm:
             result = await rlm.run("How long is it?", context="x" * 1234)

@@ -31,7 +31,7 @@ def policy(messages: Sequence[Message]) -> str:
 async def test_each_depth_asks_its_own_model() -> None:
     events: list[Event] = []
     async with open_loopback_server(policy) as server:
-        with anyio.fail_after(15):
+        with anyio.fail_after(50):
             async with RLM(
                 "top",
                 sub_model=["openai/one", "two"],
@@ -57,7 +57,7 @@ async def test_the_prompt_tells_of_the_aliases_and_code_can_use_them() -> None:
         return "hello"
 
     async with open_loopback_server(choose) as server:
-        with anyio.fail_after(15):
+        with anyio.fail_after(50):
             async with RLM(
                 "m", models={"fast": "f", "deep": "d"}, base_url=server.base_url, trace_dir=None
             ) as opened:

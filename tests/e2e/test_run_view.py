@@ -149,6 +149,6 @@ def test_a_terminal_that_takes_nothing_holds_up_no_run(tmp_path: Path, gate: Gat
             program.stall("b")
             gate.open()
             trace = next((tmp_path / "traces").iterdir()) / "trace.msgpack"
-            until = time.monotonic() + 15
+            until = time.monotonic() + 50
             while not any(isinstance(event, RunEnded) for event in read_trace(trace)):
                 assert time.monotonic() < until

@@ -182,7 +182,7 @@ async def soak(open_client: OpenClient, children: int, leaves: int, gate: Gate) 
         async with open_client(server) as llm:
             played = await play(llm, limits=limits, gate=gate, seconds=150)
             assert played.error is None
-        with anyio.fail_after(10):
+        with anyio.fail_after(50):
             await server.wait_idle()
         check_outcomes(played, script, children, leaves)
         check_events(played, server, exact=open_client is open_httpx)

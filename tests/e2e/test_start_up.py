@@ -53,7 +53,7 @@ for size in (1 << 20, 1 << 16):
 del held
 print(full > 16)
 """
-    with anyio.fail_after(20):
+    with anyio.fail_after(50):
         async with open_deno_sandbox(assets, FakeCalls(), memory_mb=64) as sandbox:
             result = await sandbox.execute(code)
             assert (result.stdout, result.error) == ("True\n", None)

@@ -76,7 +76,7 @@ async def interrupted(sandbox: DenoSandbox, code: str, *, after: float) -> Execu
     async def execute() -> None:
         results.append(await sandbox.execute(code))
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(50):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(execute)
             await anyio.sleep(after)
@@ -89,7 +89,7 @@ async def test_code_is_interrupted_and_the_namespace_stays(shared: DenoSandbox, 
     result = await interrupted(shared, code, after=0.1)
     assert result.interrupted and result.error is not None
     assert result.pending == ()
-    with anyio.fail_after(5):
+    with anyio.fail_after(50):
         again = await shared.execute("kept.append(1)\nprint(len(kept) > 1, context)")
     assert (again.stdout, again.error, again.interrupted) == ("True the context\n", None, False)
 
@@ -187,7 +187,7 @@ async def test_what_breaks_python_itself_costs_that_sandbox_at_most(
         open_deno_sandbox(assets, FakeCalls(), memory_mb=512) as other,
         open_deno_sandbox(assets, FakeCalls(), memory_mb=512) as sandbox,
     ):
-        with anyio.fail_after(20):
+        with anyio.fail_after(50):
             try:
                 result = await sandbox.execute(code)
                 assert result.error is not None
@@ -239,7 +239,7 @@ async def test_thousands_of_interrupts_leave_the_sandbox_alive(assets: Assets) -
                     done += 1
                     code = chance.choice(codes)
                     await interrupted(sandbox, code, after=chance.random() * 0.008)
-                    with anyio.fail_after(5):
+                    with anyio.fail_after(50):
                         assert (await sandbox.execute("kept")).stdout == "1\n"
             except (SandboxError, TimeoutError, ExceptionGroup) as error:
                 lost[f"{code[:40]!r}: {error!r}"] += 1

@@ -69,7 +69,7 @@ async def test_types_of_the_repl_are_followed_by_a_child_and_by_the_root() -> No
             return repl(TYPES + BOOKS, "FINAL({'total': 'two'})")
         return repl("FINAL({'total': '1', 'words': [str(answer)]})")
 
-    with anyio.fail_after(18):
+    with anyio.fail_after(50):
         async with RLM(ScriptedLLM(policy), trace_dir=None) as rlm:
             answer = (await rlm.run("root", context="the books", output_type=Report)).answer
     assert isinstance(answer, Report) and answer.total == 1
@@ -91,7 +91,7 @@ async def test_completions_follow_the_types_of_the_repl_over_http() -> None:
         return repl("from typing import Literal\nWord = Literal['a', 'b']", code)
 
     info = ModelInfo(structured_output=True)
-    with anyio.fail_after(18):
+    with anyio.fail_after(50):
         async with (
             open_loopback_server(policy) as server,
             open_openai(base_url=server.base_url, api_key=None) as endpoint,
@@ -116,7 +116,7 @@ async def test_a_large_answer_is_judged_whole() -> None:
     model = ScriptedLLM(
         [repl("FINAL([*map(str, range(300_000)), 5])"), repl("FINAL([*map(str, range(300_000))])")]
     )
-    with anyio.fail_after(18):
+    with anyio.fail_after(50):
         async with RLM(model, trace_dir=None) as rlm:
             answer = (await rlm.run("root", output_type=schema)).answer
     assert answer == [str(n) for n in range(300_000)]

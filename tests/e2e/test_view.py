@@ -93,7 +93,7 @@ def test_bytes_that_are_no_text_leave_the_viewer(folder: Path) -> None:
         program.resize(110, 45)
         program.wait_row(45)
         program.press("?")
-        program.wait_for("Step", seconds=5)
+        program.wait_for("Step")
         program.process.send_signal(signal.SIGTERM)
         assert program.wait_end() == 143
         assert program.is_as_before(), program.switched_on()
@@ -132,7 +132,7 @@ def test_a_terminal_that_takes_nothing_holds_up_nobody(folder: Path) -> None:
         program.wait_for("answered")
         program.stall("b")
         program.process.send_signal(signal.SIGTERM)
-        assert program.process.wait(10) == 143
+        assert program.process.wait(50) == 143
 
 
 def test_a_run_that_is_killed_while_followed_is_told_and_the_viewer_stays(
