@@ -111,7 +111,8 @@ class TraceFile:
         """Read the record that begins so at a place; None where it is not whole, or no more so."""
         head = read_head(start)
         if head is None or (head.kind == EVENT and head.length > MAX_EVENT):
-            return self._no_record(at, start, at + HEAD_BYTES)
+            self._must_be_torn(at, start, at + HEAD_BYTES)
+            return None
         end = at + HEAD_BYTES + head.length
         most = head.length if verify or head.kind != PART else PART_HEAD_BYTES
         body = self._read(at + HEAD_BYTES, min(head.length, most))
@@ -119,7 +120,8 @@ class TraceFile:
         if len(body) < min(head.length, most) or not self._is_there(at, start, end):
             return None
         if len(body) == head.length and crc32(body) != head.crc:
-            return self._no_record(at, start, end)
+            self._must_be_torn(at, start, end)
+            return None
         return Record(at, end, head.kind, body[:PART_HEAD_BYTES] if head.kind == PART else body)
 
     def _is_there(self, at: int, start: bytes, end: int) -> bool:
@@ -128,8 +130,8 @@ class TraceFile:
             return True
         return end <= self._size() and self._pread(HEAD_BYTES, at) == start
 
-    def _no_record(self, at: int, start: bytes, end: int) -> None:
-        """Take a record for torn if only zeros come after it, and for damaged otherwise.
+    def _must_be_torn(self, at: int, start: bytes, end: int) -> None:
+        """Take what is no record for torn if only zeros come after it.
 
         Raises:
             TraceError: It is damaged, and still begins as it did.
