@@ -114,7 +114,12 @@ class ViewerBase(App[None]):
         """Draw the panes anew, once, when the messages that are waiting have been handled."""
         if not self._is_stale:
             self._is_stale = True
-            self.call_later(self.show)
+            self.call_later(self._show_while_open)
+
+    def _show_while_open(self) -> None:
+        # The panes are gone before the last messages have been handled
+        if self.is_running:
+            self.show()
 
     def show(self) -> None:
         """Draw the panes anew."""

@@ -3,7 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import anyio
 import pytest
+from textual.screen import Screen
 
 from benchmarks._synthetic_run import synthetic_events
 from rlm_runtime._tui.base import ViewerBase
@@ -26,6 +28,24 @@ async def test_keys_move_the_moment(tmp_path: Path) -> None:
         await pilot.press("home", "right", "right", "left")
         await settle(pilot)
         assert viewer_of(pilot).view.position == 1
+
+
+async def test_what_is_to_be_shown_as_the_viewer_closes_is_not(tmp_path: Path) -> None:
+    path = await write(tmp_path, *synthetic_events(1))
+    async with open_viewer(path) as pilot:
+        viewer = viewer_of(pilot)
+
+        async def prune(screen: Screen[None]) -> None:
+            await prune_before(screen)
+            # As where the last batch is read while the panes go
+            viewer.show_soon()
+            handled = anyio.Event()
+            viewer.call_later(handled.set)
+            with anyio.fail_after(20):
+                await handled.wait()
+
+        prune_before, viewer._prune = viewer._prune, prune  # type: ignore[method-assign, assignment]  # a moment of its end
+    assert viewer._exception is None
 
 
 async def test_drawing_takes_a_part_of_the_time_of_reading(
