@@ -26,7 +26,7 @@ from rlm_runtime._cli.recorded import (
     read_run,
     recorded_url,
 )
-from rlm_runtime._cli.run_view import check_view, choose_progress
+from rlm_runtime._cli.run_view import check_view, choose_progress, show_answered
 from rlm_runtime._cli.schema import load_schema, recorded_schema_option
 from rlm_runtime._cli.sections import GoingOnCommand
 from rlm_runtime._cli.settings import Settings, make_settings, setting_options
@@ -67,7 +67,8 @@ def command(
     run has paid for is not asked again: its code is run again with what it was told before. All
     settings are those that it had, but for those given here; limits hold for all of it, and more
     can be granted, as with --max-cost. Keys, tools, the values of --model-option and
-    what was recalled from are not in the trace. A run that was answered gives its answer at once.
+    what was recalled from are not in the trace. A run that was answered gives its answer at once;
+    with --view when the viewer is left.
 
     Exit status: as `rlm run`.
     """
@@ -78,11 +79,14 @@ def command(
     if is_being_written(path):
         raise InputError(f"Cannot resume run {run!r}: it is running")
     recorded = read_run(path)
-    outcome = (
-        anyio.run(partial(_repeat, path, answer_schema, recorded))
-        if recorded.tally.stop_reason == "answered"
-        else _resume(ctx, path, recorded, answer_schema, options, otel=otel, quiet=quiet, view=view)
-    )
+    if recorded.tally.stop_reason == "answered":
+        outcome = anyio.run(partial(_repeat, path, answer_schema, recorded))
+        if view and outcome.error is None:
+            show_answered(path)
+    else:
+        outcome = _resume(
+            ctx, path, recorded, answer_schema, options, otel=otel, quiet=quiet, view=view
+        )
     status = conclude(
         outcome, path, as_json=as_json, output=output, quiet=quiet, debug=is_debugging(ctx)
     )

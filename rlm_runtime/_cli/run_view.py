@@ -137,14 +137,30 @@ class ViewProgress:
                 self._viewer = viewer = make_viewer(source, follow=True)
                 viewer.stop_run = _stop_run
                 viewer.keep_print = partial(tell, end="")
+                # What is held back is written where the cursor is now
+                self._rest.clear()
                 with held_back(viewer.hear):
                     failure = await show_viewer(viewer)
         except (TraceError, OSError) as error:
             failure = error
         self._viewer = None
         if failure is not None:
-            why = one_line(f"{type(failure).__name__}: {failure}", 300)
-            tell(f"rlm: warning: The viewer failed ({why}); the run goes on without it")
+            tell(f"rlm: warning: {_describe_failure(failure)}; the run goes on without it")
+
+
+def show_answered(path: Path) -> None:
+    """Show a run that is over until its user leaves it; its answer is told whatever ends that."""
+    from rlm_runtime._tui.opening import view_run
+
+    try:
+        anyio.run(view_run, path)
+    except Exception as failure:
+        tell(f"rlm: warning: {_describe_failure(failure)}")
+
+
+def _describe_failure(failure: Exception) -> str:
+    why = one_line(f"{type(failure).__name__}: {failure}", 300)
+    return f"The viewer failed ({why})"
 
 
 def _stop_run() -> None:

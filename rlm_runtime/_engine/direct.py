@@ -96,6 +96,8 @@ class DirectNode(Node):
             completion = check_plain(past.completion, self.llm)
             self._reply = without_thoughts(completion.text)
             return completion
+        # Where it had ended before, nothing else tells that it runs again
+        self.replay.finish(self._tree.record)
         reply = self._tree.complete(
             self,
             self.llm,

@@ -156,6 +156,15 @@ async def test_a_run_that_is_killed_and_resumed_goes_on_in_the_same_view(tmp_pat
             assert "its process is gone" not in screen_text(pilot)
 
 
+async def test_a_run_of_this_process_is_told_of_once(tmp_path: Path) -> None:
+    async with growing(tmp_path, *BEGUN) as writer:
+        async with open_viewer(writer.path, follow=True) as pilot:
+            viewer_of(pilot).keep_print = lambda text: None
+            await add(writer, resumed(at=500), run_ended())
+            await wait(pilot, lambda: bool(texts(pilot)))
+            assert texts(pilot) == ["The run ended: answered"]
+
+
 async def test_a_torn_end_is_no_damage_and_is_cut_by_who_goes_on(tmp_path: Path) -> None:
     path = await write(tmp_path, *SMALL_RUN[:5])
     torn = path.stat().st_size - 3

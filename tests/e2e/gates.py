@@ -24,12 +24,12 @@ class Gate:
         """Let it reply."""
         self.portal.call(self.event.set)
 
-    def wait_asked(self) -> None:
-        """Wait until it has been asked."""
+    def wait_asked(self, times: int = 1) -> None:
+        """Wait until it has been asked so many times."""
 
         async def wait() -> None:
             with anyio.fail_after(50):
-                while not self.server.stats.requests:  # noqa: ASYNC110
+                while self.server.stats.requests < times:  # noqa: ASYNC110
                     await anyio.sleep(0.01)
 
         self.portal.call(wait)
@@ -42,14 +42,14 @@ class Gate:
 
 
 @contextmanager
-def open_gate() -> Iterator[Gate]:
+def open_gate(reply: str = "forty-two") -> Iterator[Gate]:
     """Serve such a model for the length of the block."""
     with start_blocking_portal() as portal:
         event = portal.call(anyio.Event)
 
         async def policy(_: Sequence[object]) -> str:
             await event.wait()
-            return "forty-two"
+            return reply
 
         with portal.wrap_async_context_manager(open_loopback_server(policy)) as server:
             yield Gate(server, portal, event)

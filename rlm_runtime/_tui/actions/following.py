@@ -47,9 +47,9 @@ class FollowActions(LeaveActions):
                 ended = one_line(event.stop_reason, 40)
                 how = self.how_to_resume(event.stop_reason)
                 self._notify(f"The run ended: {ended}{how}", is_bad=ended != "answered")
-            case RunResumed():
-                self._notify("The run goes on")
             # Whoever looks at a run of this process has been told by then
+            case RunResumed() if self.keep_print is None:
+                self._notify("The run goes on")
             case TraceStalled() if self.keep_print is None:
                 waiting = "model calls waited until it could be written"
                 self._notify(f"{reason(event.error)}; {waiting}", is_bad=True)
