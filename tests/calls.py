@@ -76,7 +76,7 @@ class FakeCalls:
 
 async def run(sandbox: Sandbox, code: str) -> str:
     """Run code that must not raise; return what it printed."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(50):
         result = await sandbox.execute(code)
     assert result.error is None, result.error
     return result.stdout
@@ -84,7 +84,7 @@ async def run(sandbox: Sandbox, code: str) -> str:
 
 async def answer_of(sandbox: Sandbox, calls: FakeCalls, code: str) -> object:
     """Run code up to an answer that is taken; the code stands still then."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(50):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(sandbox.execute, code)
             await calls.answered.wait()

@@ -39,7 +39,7 @@ async def two_peers(
     room: int = 1 << 20,
 ) -> AsyncIterator[tuple[Peer, Peer]]:
     there, back = Pipe(piece=piece, room=room), Pipe(piece=piece, room=room)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with (
             open_peer(back, there, on_request=left, on_notification=ignore) as one,
             open_peer(there, back, on_request=right, on_notification=heard) as other,
@@ -87,13 +87,17 @@ async def test_requests_of_both_sides_are_open_at_the_same_time() -> None:
 
 async def test_replies_find_their_requests_in_any_order() -> None:
     async def late(method: str, params: Params, payload: Payload | None) -> Reply:
-        await anyio.sleep(0.01 * (5 - params["n"]))
+        await answered[params["n"] + 1].wait()
         return Reply(params["n"])
 
     answers: list[tuple[int, int]] = []
+    # Each but the last waits for the one after it
+    answered = [anyio.Event() for _ in range(6)]
+    answered[5].set()
 
     async def ask(number: int) -> None:
         answers.append((number, (await peer.request("m", {"n": number})).result))
+        answered[number].set()
 
     async with two_peers(right=late) as (peer, _), anyio.create_task_group() as tasks:
         for number in range(5):

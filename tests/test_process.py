@@ -43,7 +43,7 @@ def session_of(pid: int) -> list[int]:
 
 async def wait_session_end(pid: int) -> None:
     """Wait for what has been killed to be gone, which takes the system a moment."""
-    with anyio.fail_after(1):
+    with anyio.fail_after(20):
         while session_of(pid):  # noqa: ASYNC110 - nothing tells of the end of another's child
             await anyio.sleep(0.01)
 
@@ -76,7 +76,8 @@ async def test_nothing_is_left_when_the_block_ends(name: str, end: str) -> None:
         except LookupError as exc:
             assert end == "raise" and exc.args == ("mine",)
     assert scope.cancelled_caught == (end == "cancel")
-    assert anyio.current_time() - began < 3 * GRACE + 1
+    # Far from what nobody would wait for, and from what a busy machine takes
+    assert anyio.current_time() - began < 10
     assert not psutil.pid_exists(child.pid)
     await wait_session_end(child.pid)
 
@@ -127,14 +128,14 @@ async def test_a_child_that_stays_is_killed_with_its_own_children() -> None:
 async def test_kill_ends_a_child_at_once() -> None:
     async with opened("ignores_eof", grace=20) as child:
         child.kill()
-        with anyio.fail_after(2):
+        with anyio.fail_after(15):
             assert await child.wait() == -9
         child.kill()
 
 
 async def test_stderr_is_drained_and_its_tail_is_kept() -> None:
     async with opened("floods_stderr") as child:
-        with anyio.fail_after(10):
+        with anyio.fail_after(50):
             assert await read_line(child) == "done\n"
             await child.stdin.aclose()
             await child.wait()
@@ -146,7 +147,7 @@ async def test_stderr_is_drained_and_its_tail_is_kept() -> None:
 async def test_the_last_words_are_there_when_the_child_has_ended() -> None:
     for _ in range(5):
         async with opened("exits_at_once") as child:
-            with anyio.fail_after(5):
+            with anyio.fail_after(20):
                 assert await child.wait() == 3
             assert child.stderr_tail().endswith("no licence")
 

@@ -69,7 +69,7 @@ async def test_the_time_to_the_first_token_is_not_the_time_to_the_last() -> None
         completion = await complete(server.base_url, stall_seconds=0.3)
         seconds = anyio.current_time() - started
     assert completion.seconds_to_first_token is not None
-    assert completion.seconds_to_first_token < 0.3 <= seconds
+    assert completion.seconds_to_first_token <= seconds - 0.29
 
 
 async def test_the_request_on_the_wire() -> None:
@@ -268,14 +268,15 @@ async def test_an_endpoint_that_stalls_between_tokens() -> None:
 @pytest.mark.parametrize(
     ("reply", "which"),
     [
-        (ScriptedReply("hello", first_token_seconds=30, comment_seconds=0.05), "first"),
-        (ScriptedReply("hello", chunk_seconds=30, comment_seconds=0.05), "further"),
+        (ScriptedReply("hello", first_token_seconds=60, comment_seconds=0.05), "first"),
+        (ScriptedReply("hello", chunk_seconds=60, comment_seconds=0.05), "further"),
     ],
 )
 async def test_comments_are_no_tokens(reply: ScriptedReply, which: str) -> None:
     async with open_loopback_server(lambda _: reply, chunk_chars=1) as server:
         with pytest.raises(ModelUnavailableError, match=rf"no {which} token within 0\.3 s"):
-            await complete(server.base_url, first_token_seconds=0.3, stall_seconds=0.3)
+            first = 0.3 if which == "first" else 50
+            await complete(server.base_url, first_token_seconds=first, stall_seconds=0.3)
 
 
 async def test_empty_pieces_are_no_tokens() -> None:

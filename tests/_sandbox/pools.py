@@ -218,7 +218,7 @@ async def pooled(
 ) -> AsyncIterator[Pooled]:
     """Open a pool of controlled sandboxes, which take 130 MB each; see that nothing is left."""
     opener = opener or Opener()
-    with anyio.fail_after(5), unwrapped():
+    with anyio.fail_after(30), unwrapped():
         async with anyio.create_task_group() as tasks:
             async with open_pool(
                 opener,

@@ -43,6 +43,7 @@ def of_zeros(good: bytes) -> bytes:
     return good[: len(good) - (16 << 20)] + bytes(16 << 20)
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("broken", [truncated, of_another_build, of_zeros])
 async def test_a_snapshot_that_does_not_start_costs_time_only(
     assets: Assets, tmp_path: Path, broken: object
@@ -52,7 +53,7 @@ async def test_a_snapshot_that_does_not_start_costs_time_only(
     ready = copied(assets, tmp_path / "ready", broken(good), ours=False)
     lines: list[str] = []
     opener = SandboxOpener(ready, progress=lines.append)
-    with anyio.fail_after(30):
+    with anyio.fail_after(150):
         async with anyio.create_task_group() as tasks:
             for _ in range(2):
                 tasks.start_soon(run_once, opener)
@@ -67,6 +68,7 @@ async def run_once(opener: SandboxOpener) -> None:
     assert (result.stdout, result.error) == ("42\n", None)
 
 
+@pytest.mark.timeout(180)
 async def test_a_snapshot_of_our_own_is_taken_anew(assets: Assets, tmp_path: Path) -> None:
     good = (assets.folder / "snapshot.bin").read_bytes()
     cache = tmp_path / "cache"

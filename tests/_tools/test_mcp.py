@@ -87,7 +87,7 @@ async def test_what_goes_wrong_is_an_error_of_the_call(tools: Tools) -> None:
 
 
 async def test_calls_run_at_the_same_time(tools: Tools) -> None:
-    with anyio.fail_after(15):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             # One after the other they would take 40 s
             for _ in range(40):

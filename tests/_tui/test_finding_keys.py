@@ -24,7 +24,7 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
     for key in keys:
         await pilot.press(key)
     await settle(pilot)
-    with anyio.fail_after(10):
+    with anyio.fail_after(50):
         while viewer_of(pilot).is_searching:
             await pilot.pause(0.01)
     await settle(pilot)
@@ -268,7 +268,7 @@ async def test_a_run_that_grows_is_looked_through_as_it_does(tmp_path: Path) -> 
             for event in events[20:]:
                 writer.write(event)
             await writer.wait_written()
-            with anyio.fail_after(10):
+            with anyio.fail_after(50):
                 while viewer.record.last < len(events) - 1 or viewer.is_searching:
                     await pilot.pause(0.01)
             await settle(pilot)

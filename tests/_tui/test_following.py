@@ -40,7 +40,7 @@ async def add(writer: TraceWriter, *events: Event) -> None:
 
 async def wait(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
     """Wait until something is so, and on the screen."""
-    with anyio.fail_after(15):
+    with anyio.fail_after(50):
         while not is_so():
             await pilot.pause(0.02)
     await settle(pilot)

@@ -41,7 +41,7 @@ async def open_viewer(
         viewer = Viewer(source, follow=follow)
         viewer.settings = settings or viewer.settings
         async with viewer.run_test(size=size, notifications=True) as pilot:
-            with anyio.fail_after(20):
+            with anyio.fail_after(50):
                 while viewer.state == "reading":
                     await pilot.pause(0.01)
             await settle(pilot)

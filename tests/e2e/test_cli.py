@@ -157,10 +157,14 @@ class Hosted:
         runs = list_runs(self._traces)
         return list(read_trace(runs[0])) if runs else []
 
-    def sandboxes(self) -> list[psutil.Process]:
-        """Find its sandboxes."""
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if "deno" in child.name()]
+    async def wait_sandboxes(self, least: int) -> list[psutil.Process]:
+        """Wait until it has so many sandboxes, and find them."""
+        found: list[psutil.Process] = []
+        while len(found) < least:
+            await anyio.sleep(0.02)
+            children = psutil.Process(self.process.pid).children(recursive=True)
+            found = [child for child in children if "deno" in child.name()]
+        return found
 
     async def wait_code(self, blocks: int) -> None:
         """Wait until so many blocks of code have begun, as its trace tells."""
@@ -214,9 +218,8 @@ async def test_an_interrupt_ends_the_run_with_its_trace(tmp_path: Path, signum: 
 
     async with open_loopback_server(policy) as server, hosted(tmp_path, server) as host:
         await reached.wait()
-        sandboxes = host.sandboxes()
         # The root's and at least one more: the child's, or one that waits for it
-        assert len(sandboxes) >= 2
+        sandboxes = await host.wait_sandboxes(2)
         os.killpg(host.process.pid, signum)
         assert await host.process.wait() == 128 + signum
         assert host.process.stdout is not None
@@ -231,7 +234,7 @@ async def test_an_interrupt_stops_code_that_spins(tmp_path: Path) -> None:
     async with open_loopback_server(lambda messages: SPIN) as server:
         async with hosted(tmp_path, server) as host:
             await host.wait_code(1)
-            sandboxes = host.sandboxes()
+            sandboxes = await host.wait_sandboxes(1)
             os.killpg(host.process.pid, signal.SIGINT)
             assert await host.process.wait() == 130
             await wait_gone(sandboxes, 20)
@@ -253,8 +256,7 @@ async def test_kill_9_leaves_no_process_and_a_readable_trace(tmp_path: Path, spi
     async with open_loopback_server(policy) as server, hosted(tmp_path, server) as host:
         await reached.wait()
         await host.wait_code(2 if spins else 1)
-        sandboxes = host.sandboxes()
-        assert len(sandboxes) >= 2
+        sandboxes = await host.wait_sandboxes(2)
         host.process.send_signal(signal.SIGKILL)
         assert await host.process.wait() == -9
         await wait_gone(sandboxes, 20)

@@ -77,7 +77,7 @@ async def test_each_fault_is_survived_or_told_by_rule() -> None:
     events: list[Event] = []
     async with (
         open_loopback_server(reply, faults=faults) as server,
-        open_openai(base_url=server.base_url, api_key="k", stall_seconds=0.3) as endpoint,
+        open_openai(base_url=server.base_url, api_key="k", stall_seconds=1.0) as endpoint,
         RLM(
             ScriptedLLM([ASK_ALL]),
             sub_model=endpoint.model("leaf"),

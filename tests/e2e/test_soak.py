@@ -34,7 +34,7 @@ LEAF = Prompts.load().leaf()
 MODEL = "hosted_vllm/soaked"
 CONCURRENCY = 16
 # Long enough for a busy machine to be no stall
-STALL_SECONDS = 1.0
+STALL_SECONDS = 1.5
 Faulty = Callable[[random.Random], Fault]
 
 
@@ -79,8 +79,10 @@ async def open_through_litellm(server: LoopbackServer) -> AsyncIterator[LLM]:
     async with open_litellm(
         first_token_seconds=STALL_SECONDS, stall_seconds=STALL_SECONDS
     ) as litellm:
-        # Its import is no stall
-        await litellm.load_early()
+        # Its import is no stall, nor is what it imports for the first call
+        async with open_server(lambda _: "warm") as other:
+            model = litellm.model(Model(MODEL, base_url=other.base_url, api_key="k"))
+            await model.complete([Message(role="user", content="warm up")])
         yield litellm.model(Model(MODEL, base_url=server.base_url, api_key="k"))
 
 

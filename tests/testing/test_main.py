@@ -43,7 +43,7 @@ def test_the_server_runs_from_a_shell(tmp_path: Path, how_to_end: signal.Signals
             trust_env=False,
         )
         process.send_signal(how_to_end)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=50)
     assert reply.json()["choices"][0]["message"]["content"] == "hello"
     assert (process.returncode, err) == (0, "")
     assert json.loads(out)["requests"] == 1
@@ -62,6 +62,6 @@ def test_a_policy_that_cannot_be_loaded_is_a_usage_error(
     tmp_path: Path, policy: str, message: str
 ) -> None:
     with run_module("--policy", policy, cwd=tmp_path) as process:
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=50)
     assert process.returncode == 2
     assert message in err
