@@ -20,20 +20,20 @@ piece = "x" * 99_999
 js.eval("globalThis.piece = 'x'.repeat(99_999)")
 """
 STDOUT = {
-    "print": "for _ in range(10_000): print(piece)",
+    "print": "for _ in range(2_000): print(piece)",
     "one print": "print(piece * 2_000)",
 }
 STDERR = {
-    "stderr": "for _ in range(10_000): print(piece, file=sys.stderr)",
-    "console.log of Python": "for _ in range(10_000): js.console.log(piece)",
-    "console.log of JavaScript": "js.eval('for (let n = 0; n < 10_000; n++) console.log(piece)')",
+    "stderr": "for _ in range(2_000): print(piece, file=sys.stderr)",
+    "console.log of Python": "for _ in range(2_000): js.console.log(piece)",
+    "console.log of JavaScript": "js.eval('for (let n = 0; n < 2_000; n++) console.log(piece)')",
     "console.error of JavaScript": "js.eval('for (let n = 0; n < 999; n++) console.error(piece)')",
     "one console.log": "js.eval('console.log(piece.repeat(500))')",
 }
 NOWHERE = {
-    "a file descriptor": "for _ in range(10_000): os.write(2, b'x' * 99_999 + b'\\n')",
+    "a file descriptor": "for _ in range(2_000): os.write(2, b'x' * 99_999 + b'\\n')",
     "the process's own stderr": "js.eval('const data = new TextEncoder().encode(piece);"
-    " for (let n = 0; n < 10_000; n++) Deno.stderr.writeSync(data)')",
+    " for (let n = 0; n < 2_000; n++) Deno.stderr.writeSync(data)')",
 }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from rlm_runtime import (
     read_trace,
 )
 from rlm_runtime._events import Event, ModelRequested, NodeRebuilt, RunForked
+from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._trace.places import list_runs
 from rlm_runtime.testing import ScriptedLLM, open_loopback_server
 from tests._engine.fakes import asked, repl
@@ -78,8 +81,24 @@ async def record(folder: Path) -> RunResult:
             return await rlm.run(QUERY, context="text")
 
 
-async def test_a_fork_asks_from_one_reply_on_and_shares_the_rest(tmp_path: Path) -> None:
-    first = await record(tmp_path)
+@pytest.fixture(scope="module")
+async def recorded(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """Record a run, once for all tests that begin with it."""
+    return await record(tmp_path_factory.mktemp("recorded"))
+
+
+@pytest.fixture
+def first(recorded: RunResult, tmp_path: Path) -> RunResult:
+    """Give each of them a copy of it, in its own folder."""
+    assert recorded.trace_path is not None
+    folder = tmp_path / recorded.run_id
+    shutil.copytree(recorded.trace_path.parent, folder)
+    return replace(recorded, trace_path=folder / recorded.trace_path.name)
+
+
+async def test_a_fork_asks_from_one_reply_on_and_shares_the_rest(
+    tmp_path: Path, first: RunResult
+) -> None:
     assert first.trace_path is not None
     before = first.trace_path.read_bytes()
     two = Counted("two")
@@ -114,9 +133,8 @@ async def test_a_fork_asks_from_one_reply_on_and_shares_the_rest(tmp_path: Path)
 
 
 async def test_what_is_asked_as_before_is_recalled_but_for_the_reply_itself(
-    tmp_path: Path,
+    tmp_path: Path, first: RunResult
 ) -> None:
-    first = await record(tmp_path)
     one = Counted("one")
     second, _ = await fork(one, tmp_path, first.run_id, (0, 2))
     # The model is the same: its second reply is asked for anew, what follows is on record
@@ -130,8 +148,7 @@ async def test_what_is_asked_as_before_is_recalled_but_for_the_reply_itself(
     assert third.answer == [*first.answer[:3], "scripted/other"]
 
 
-async def test_a_child_can_be_forked_in_the_middle(tmp_path: Path) -> None:
-    first = await record(tmp_path)
+async def test_a_child_can_be_forked_in_the_middle(tmp_path: Path, first: RunResult) -> None:
     assert first.trace_path is not None
     nodes = {
         one.node: one.iteration
@@ -146,9 +163,9 @@ async def test_a_child_can_be_forked_in_the_middle(tmp_path: Path) -> None:
     assert second.answer == first.answer
 
 
-async def test_a_fork_that_failed_goes_on_and_is_told_the_same_once(tmp_path: Path) -> None:
-    first = await record(tmp_path)
-
+async def test_a_fork_that_failed_goes_on_and_is_told_the_same_once(
+    tmp_path: Path, first: RunResult
+) -> None:
     def fail(messages: Sequence[Message]) -> str:
         raise ModelError("no")
 
@@ -165,8 +182,9 @@ async def test_a_fork_that_failed_goes_on_and_is_told_the_same_once(tmp_path: Pa
     assert two.asked == [f"{QUERY} 3"] and two.heard[0].count("Be quick.") == 1
 
 
-async def test_spending_that_is_shared_counts_against_the_limits(tmp_path: Path) -> None:
-    first = await record(tmp_path)
+async def test_spending_that_is_shared_counts_against_the_limits(
+    tmp_path: Path, first: RunResult
+) -> None:
     two, limits = Counted("two"), Limits(max_calls=first.usage.calls - 1)
     with pytest.raises(LimitExceededError, match="max_calls is 6") as caught:
         await fork(two, tmp_path, first.run_id, (0, 2), limits=limits)
@@ -175,8 +193,9 @@ async def test_spending_that_is_shared_counts_against_the_limits(tmp_path: Path)
     assert caught.value.usage is not None and caught.value.usage.calls == 6
 
 
-async def test_a_place_that_is_not_there_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    first = await record(tmp_path)
+async def test_a_place_that_is_not_there_is_refused_and_nothing_is_left(
+    tmp_path: Path, first: RunResult
+) -> None:
     with pytest.raises(InputError, match="Cannot fork at 0:4: node 0 has replies 1 to 3"):
         await fork(Counted("two"), tmp_path, first.run_id, (0, 4))
     assert list_runs(tmp_path) == [first.trace_path]

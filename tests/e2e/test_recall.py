@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from rlm_runtime import (
     read_trace,
 )
 from rlm_runtime._events import ModelRequested, RunStarted
+from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._settings import read_settings
 from rlm_runtime._trace.places import list_runs
 from rlm_runtime.testing import LoopbackServer, open_loopback_server
@@ -67,6 +70,26 @@ async def run(folder: Path | None, server: LoopbackServer | None, **settings: An
             return await rlm.run(QUERY, context="text")
 
 
+@pytest.fixture(scope="module")
+async def recorded(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """Record a run, once for all tests that begin with it."""
+    return await _record(tmp_path_factory.mktemp("recorded"))
+
+
+@pytest.fixture
+def first(recorded: RunResult, tmp_path: Path) -> RunResult:
+    """Give each of them a copy of it, in its own folder."""
+    assert recorded.trace_path is not None
+    folder = tmp_path / recorded.run_id
+    shutil.copytree(recorded.trace_path.parent, folder)
+    return replace(recorded, trace_path=folder / recorded.trace_path.name)
+
+
+async def _record(folder: Path) -> RunResult:
+    async with open_loopback_server(answer) as server:
+        return await run(folder, server)
+
+
 def keys(path: Path | None) -> list[str]:
     assert path is not None
     return sorted(event.key for event in read_trace(path) if isinstance(event, ModelRequested))
@@ -91,9 +114,7 @@ async def test_an_unchanged_run_asks_nothing(tmp_path: Path) -> None:
         assert (third.answer, server.stats.requests) == (first.answer, CALLS)
 
 
-async def test_only_what_is_changed_is_asked(tmp_path: Path) -> None:
-    async with open_loopback_server(answer) as server:
-        first = await run(tmp_path, server)
+async def test_only_what_is_changed_is_asked(tmp_path: Path, first: RunResult) -> None:
     prompts = tmp_path / "prompts"
     prompts.mkdir()
     leaf = (ROOT / "prompts" / "leaf.md").read_text()
@@ -107,9 +128,9 @@ async def test_only_what_is_changed_is_asked(tmp_path: Path) -> None:
     assert (second.usage.calls, second.recalled.calls) == (1, CALLS - 1)
 
 
-async def test_recall_only_needs_no_network_and_says_what_is_missing(tmp_path: Path) -> None:
-    async with open_loopback_server(answer) as server:
-        first = await run(tmp_path, server)
+async def test_recall_only_needs_no_network_and_says_what_is_missing(
+    tmp_path: Path, first: RunResult
+) -> None:
     assert first.trace_path is not None
     folder = first.trace_path.parent
     fixture = tmp_path / "tests" / "data"
