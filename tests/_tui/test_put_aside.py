@@ -16,6 +16,7 @@ from tests._cli.events import (
     code,
     executed,
     node_started,
+    rebuilt,
     replied,
     requested,
     resumed,
@@ -52,6 +53,12 @@ def events() -> list[Event]:
 def with_child_begun() -> list[Event]:
     made = events()
     return [*made[:7], replace(node_started(9, 0, at=4), sub_call=0), *made[7:]]
+
+
+def test_what_is_put_aside_does_not_run_even_if_it_is_told_to_go_on() -> None:
+    record = record_of(*with_child_begun(), rebuilt(9))
+    counts = NodeCounts(record)
+    assert counts.at(record.last) == counts.at(record.last - 1) == (3, 2)
 
 
 def test_it_ends_where_it_is_put_aside() -> None:

@@ -42,7 +42,7 @@ class NodeCounts:
         if entry is None:
             return
         self._ids_begun.add(entry.id)
-        if entry.state(position) == "running":
+        if entry.state(position) == "running" and not entry.is_aside(position):
             self._ids_running.add(entry.id)
         else:
             self._ids_running.discard(entry.id)
