@@ -1,4 +1,4 @@
-"""Made-up runs for property tests: honest ones, and ones whose events come in any order."""
+"""Made-up runs for property tests: honest and interrupted ones, and some in any order."""
 
 from __future__ import annotations
 
@@ -26,6 +26,28 @@ def honest(nodes: int, seed: int) -> tuple[Event, ...]:
     return tuple(synthetic_events(nodes, seed=seed))
 
 
+def interrupted(nodes: int, seed: int) -> tuple[Event, ...]:
+    """Give the events of a run that crashed and went on, up to three times."""
+    chance = random.Random(seed)
+    events = list(honest(nodes, seed % 3))
+    for _ in range(chance.randrange(1, 4)):
+        at = chance.randrange(1, len(events))
+        node, mono = chance.randrange(nodes), events[at - 1].mono + chance.choice([0.0, 5.0])
+        session: list[Event] = [
+            RunResumed(
+                version="1", model="m", sub_model="m", limits={}, spent_seconds=1.0, mono=mono
+            ),
+            NodeRebuilt(node=node, iteration=1, blocks=1, seconds=1.0, mono=mono + 1),
+        ]
+        if chance.random() < 0.7:
+            iteration = chance.randrange(1, 4)
+            session.append(
+                ReplayDiverged(node=node, iteration=iteration, block=0, reason="x", mono=mono + 1)
+            )
+        events[at:at] = session
+    return tuple(events)
+
+
 def forged(nodes: int, seed: int) -> tuple[Event, ...]:
     """Give the events of a run in the wrong order, some twice, some with other numbers."""
     chance = random.Random(seed)
@@ -46,12 +68,13 @@ def forged(nodes: int, seed: int) -> tuple[Event, ...]:
 
 
 def runs() -> st.SearchStrategy[tuple[Event, ...]]:
-    """Give runs of some nodes; also an empty one, and ones that were forged."""
+    """Give runs of some nodes; also an empty one, interrupted ones, and ones that were forged."""
     sizes, seeds = st.integers(1, 5), st.integers(0, 2)
     return st.one_of(
         st.just(()),
         # One node of the largest has more alike children than are shown one by one
         st.builds(honest, sizes | st.just(7), seeds),
+        st.builds(interrupted, sizes | st.just(7), st.integers(0, 10_000)),
         st.builds(forged, sizes, st.integers(0, 10_000)),
     )
 
