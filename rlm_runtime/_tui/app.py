@@ -66,11 +66,10 @@ class Viewer(
         yield KeyLine(show_command_palette=False)
 
     def panes(self) -> list[Pane]:
-        """Name the panes."""
+        """Name the panes; the lanes are shown after them, beside the rows of the tree."""
         return [
             self.query_one(Header),
             self.query_one(NodeTree),
-            self.query_one(Lanes),
             self.query_one(Details),
             self.query_one(Notice),
             self.query_one(FindLines),

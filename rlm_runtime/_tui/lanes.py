@@ -77,10 +77,16 @@ class Lanes(Scrubber, can_focus=True):
         self._mouse: tuple[int, int] | None = None
         self._changes = Changes(self, self._make_line)
         self._lines: dict[int, Strip] = {}
-        """Those that were made for what is shown now."""
+        """Those that were made for what is shown now: by their rows, the others below 0."""
+        self._styles: dict[tuple[str, bool, bool], Style] = {}
 
-    def show(self, view: View) -> None:
-        """Show the lanes of a moment."""
+    def show(self, view: View, *, top: float | None = None) -> None:
+        """Show the lanes of a moment.
+
+        Args:
+            view: It.
+            top: The row whose lane comes first; None for one from which the selected is in sight.
+        """
         self.shown = view
         if self._store is None or self._store.activity.record is not view.record:
             self._store = LaneStore(view.record)
@@ -88,13 +94,16 @@ class Lanes(Scrubber, can_focus=True):
         if self._path.path is not view.path:
             self._path = PathColumns(view.path)
         self._set_scale()
-        self._bring_into_sight(view.row)
+        if top is None:
+            self._bring_into_sight(view.row)
+        else:
+            self._top = round(top)
         self._draw_anew()
 
     def scroll_with(self, top: float) -> None:
         """Show the lanes from a row on, as the tree does."""
         self._top = round(top)
-        self._draw_anew()
+        self._changes.refresh()
 
     def zoom_time(self, factor: float | None) -> None:
         """Show so many times as much time, around the moment; None: the whole run."""
@@ -119,6 +128,7 @@ class Lanes(Scrubber, can_focus=True):
     def notify_style_update(self) -> None:
         """Draw all anew in other colours."""
         self._lines.clear()
+        self._styles.clear()
         super().notify_style_update()
 
     @property
@@ -162,12 +172,13 @@ class Lanes(Scrubber, can_focus=True):
         return self._changes.line(y)
 
     def _make_line(self, y: int) -> Strip:
-        line = self._lines.get(y)
+        number = -1 if y == 0 else -2 if self._is_bottom(y) else self._top + y - 1
+        line = self._lines.get(number)
         if line is None or line.cell_length != self.size.width:
-            line = self._lines[y] = self._draw(y)
+            line = self._lines[number] = self._draw(number)
         return line
 
-    def _draw(self, y: int) -> Strip:
+    def _draw(self, number: int) -> Strip:
         """Draw the axis, a lane, or the load."""
         view, width = self.shown, self.size.width
         if view is None or not width or self._store is None:
@@ -175,11 +186,10 @@ class Lanes(Scrubber, can_focus=True):
         if self._scale.width != width:
             # It may be drawn before it is told of its new size
             self._set_scale()
-        if y == 0:
+        if number == -1:
             return self._axis(view)
-        if self._is_bottom(y):
+        if number == -2:
             return self._bottom(view)
-        number = self._top + y - 1
         if number >= len(view.rows):
             return self._strip(view, None)
         row = view.rows[number]
@@ -190,6 +200,13 @@ class Lanes(Scrubber, can_focus=True):
         return y >= LEAST_WITH_LOAD and y == self.size.height - 1
 
     def _style(self, look: str, *, is_selected: bool = False, is_critical: bool = False) -> Style:
+        key = look, is_selected, is_critical
+        style = self._styles.get(key)
+        if style is None:
+            style = self._styles[key] = self._make_style(*key)
+        return style
+
+    def _make_style(self, look: str, is_selected: bool, is_critical: bool) -> Style:
         style = self.get_component_rich_style(f"lanes--{look}")
         if is_selected:
             back = self.get_component_rich_style("lanes--selected")

@@ -120,9 +120,12 @@ class NodeTree(Scrolled, can_focus=True, inherit_bindings=False):
         """Draw all anew."""
         self._strips.clear()
         self._base = None
+        self._measure()
+        self._changes.refresh()
+
+    def _measure(self) -> None:
         rows = 0 if self._view is None else len(self._view.rows)
         self.measure(self._width, rows + _HEADER + self._foot)
-        self._changes.refresh()
 
     def _is_in_sight(self, row: int) -> bool:
         return 0 <= row - round(self.scroll_y) < self.page
@@ -144,18 +147,23 @@ class NodeTree(Scrolled, can_focus=True, inherit_bindings=False):
         super().notify_style_update()
 
     def on_resize(self, _: Resize) -> None:
-        """Choose the columns for the new size; keep the selected row in sight."""
-        self._fit()
+        """Keep the selected row in sight; all that is seen is drawn for the new size."""
+        self._measure()
         if self._view is not None:
             self._bring_into_sight(self._view.row)
 
     def on_focus(self, _: Focus) -> None:
         """Show that keys go here."""
-        self._fit()
+        self._draw_cursor()
 
     def on_blur(self, _: Blur) -> None:
         """Show that keys go elsewhere."""
-        self._fit()
+        self._draw_cursor()
+
+    def _draw_cursor(self) -> None:
+        if self._view is not None:
+            self._strips.pop(self._view.row, None)
+        self._changes.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Draw a line."""
@@ -172,7 +180,7 @@ class NodeTree(Scrolled, can_focus=True, inherit_bindings=False):
         if y < _HEADER:
             rows = len(view.rows)
             name = f"{rows:,} row{'' if rows == 1 else 's'}"
-            titles = draw_titles(self._columns(view), name, self._style, heat=view.heat)
+            titles = draw_titles(self._columns(view, width), name, self._style, heat=view.heat)
             return titles.apply_style(base).crop_extend(0, width, base)
         if self._foot and y == self.size.height - 1:
             style = base + self._style("titles")
@@ -184,18 +192,18 @@ class NodeTree(Scrolled, can_focus=True, inherit_bindings=False):
             return Strip.blank(width, base)
         strip = self._strips.get(number)
         if strip is None:
-            strip = self._strips[number] = self._draw(view, number)
+            strip = self._strips[number] = self._draw(view, number, width)
         return strip
 
-    def _draw(self, view: View, number: int) -> Strip:
+    def _draw(self, view: View, number: int, width: int) -> Strip:
         base = self._base_style()
         if number == view.row:
             name = "cursor" if self.has_focus else "cursor-blurred"
             cursor = self.get_component_rich_style(f"node-tree--{name}")
             base += Style(bgcolor=cursor.bgcolor)
-        columns = self._columns(view)
+        columns = self._columns(view, width)
         strip = draw_line(self._line(view, number, columns), columns, self._style)
-        return strip.apply_style(base).crop_extend(0, self._width, base)
+        return strip.apply_style(base).crop_extend(0, width, base)
 
     def _line(self, view: View, number: int, columns: Columns) -> Line:
         row = view.rows[number]
@@ -214,8 +222,8 @@ class NodeTree(Scrolled, can_focus=True, inherit_bindings=False):
             is_found=view.finds_in(row),
         )
 
-    def _columns(self, view: View) -> Columns:
-        return choose_columns(self._width, heat=view.heat != "off", critical=bool(view.critical))
+    def _columns(self, view: View, width: int) -> Columns:
+        return choose_columns(width, heat=view.heat != "off", critical=bool(view.critical))
 
     def _base_style(self) -> Style:
         # The DOM is asked once for all lines: it takes as long as all the rest of a line
@@ -239,7 +247,7 @@ class NodeTree(Scrolled, can_focus=True, inherit_bindings=False):
         if view is None or not _HEADER <= event.y < _HEADER + self.page or number >= len(view.rows):
             return
         row = view.rows[number]
-        arrow = arrow_column(self._line(view, number, self._columns(view)))
+        arrow = arrow_column(self._line(view, number, self._columns(view, self._width)))
         self.post_message(Selected(row.member(view.entry) or row.entry, row.key))
         if event.x == arrow or (event.chain == 2 and event.x != arrow):
             self.post_message(Toggled(row))

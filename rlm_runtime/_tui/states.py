@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 StateKind = Literal[
@@ -28,6 +29,7 @@ class StateLook(NamedTuple):
     word: str
 
 
+@lru_cache(maxsize=256)
 def look_of(state: str) -> StateLook:
     """Tell how a state looks.
 

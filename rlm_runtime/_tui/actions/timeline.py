@@ -36,7 +36,13 @@ class TimelineActions(ViewerBase):
 
     def on_mount(self) -> None:
         """Let the lanes stay beside the rows of the tree."""
-        self.watch(self.query_one(NodeTree), "scroll_y", self.query_one(Lanes).scroll_with)
+        self.watch(self.query_one(NodeTree), "scroll_y", self._scroll_lanes)
+
+    def _scroll_lanes(self, top: float) -> None:
+        lanes = self.query_one(Lanes)
+        # While the tree is shown anew they show what was before, and will be drawn after it
+        if lanes.shown is self.view:
+            lanes.scroll_with(top)
 
     def on_scrolled(self, message: Scrolled) -> None:
         """Scroll the tree, and with it the lanes."""

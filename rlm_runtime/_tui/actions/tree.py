@@ -23,12 +23,11 @@ class TreeActions(ViewerBase):
     ]
 
     def show(self) -> None:
-        """Draw the panes anew, with the lanes beside their rows."""
+        """Draw the panes anew, and then the lanes beside their rows."""
         super().show()
         tree = self.query_one(NodeTree)
         # Where the tree gives way to large lanes, they scroll on their own
-        if tree.size.height:
-            self.query_one(Lanes).scroll_with(tree.scroll_y)
+        self.query_one(Lanes).show(self.view, top=tree.scroll_y if tree.size.height else None)
 
     def action_select_row(self, by: int) -> None:
         """Select the row that is so many further down."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from itertools import pairwise
 
 from rlm_runtime._types import Usage
 
@@ -38,14 +38,17 @@ class Spending:
         """How many times something was spent."""
         return len(self._at)
 
-    def since(self, times: int) -> Iterator[tuple[int, int, float]]:
+    def since(self, times: int) -> list[tuple[int, int, float]]:
         """Give what was spent after so many times: position, tokens and US dollars of each."""
-        _, tokens, cost = self._sums[times - 1] if times else (0, 0, 0.0)
-        for position, (_, all_tokens, whole_cost) in zip(
-            self._at[times:], self._sums[times:], strict=True
-        ):
-            yield position, all_tokens - tokens, whole_cost - cost
-            tokens, cost = all_tokens, whole_cost
+        if times == len(self._at):
+            return []
+        sums = [self._sums[times - 1] if times else (0, 0, 0.0), *self._sums[times:]]
+        return [
+            (position, tokens - before, cost - cost_before)
+            for position, ((_, before, cost_before), (_, tokens, cost)) in zip(
+                self._at[times:], pairwise(sums), strict=True
+            )
+        ]
 
     def positions(self, position: int, most: int) -> list[int]:
         """Give where something was spent up to a position, the latest ones where there are many."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from rlm_runtime._tui.amounts import short_cost, short_count, short_time
@@ -52,6 +53,7 @@ class Columns:
     chosen: tuple[Column, ...]
 
 
+@lru_cache(maxsize=32)
 def choose_columns(width: int, *, heat: bool, critical: bool) -> Columns:
     """Choose the columns for a pane.
 

@@ -58,7 +58,6 @@ def arrow_column(line: Line) -> int:
 
 def draw_line(line: Line, columns: Columns, styles: Styles) -> Strip:
     """Draw a row, as wide as its columns are."""
-    faint = styles("aside") if line.figures.state == "aside" else _NULL
     segments = [*_fit(_name(line, columns.name_width, styles), columns.name_width)]
     for column in columns.chosen:
         segments.append(Segment(" "))
@@ -67,6 +66,9 @@ def draw_line(line: Line, columns: Columns, styles: Styles) -> Strip:
         else:
             text = _aligned(cell_text(column, line.row.entry, line.figures), column)
             segments.append(Segment(text, _column_style(column, line, styles)))
+    if line.figures.state != "aside":
+        return Strip(segments)
+    faint = styles("aside")
     return Strip([Segment(one.text, (one.style or _NULL) + faint) for one in segments])
 
 
