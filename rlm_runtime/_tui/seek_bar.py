@@ -10,7 +10,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from rlm_runtime._tui.record.record import Marks, Record
+from rlm_runtime._tui.record.marks import Marks
+from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.scrubber import Scrubber
 from rlm_runtime._tui.timescale import TimeScale, scale_to, tell_time
 from rlm_runtime._tui.view import View

@@ -19,16 +19,21 @@ from rlm_runtime._events import (
     SubCallEnded,
     SubCallStarted,
 )
-from rlm_runtime._tui.record.record import Record, is_error
+from rlm_runtime._tui.record.marks import is_error
+from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.source import State
 from rlm_runtime._tui.view import View
+from rlm_runtime._types import StopReason
 from tests._cli.events import (
     attempt_failed,
     attempt_started,
+    failed,
     node_ended,
     node_started,
     replied,
     requested,
+    resumed,
+    run_ended,
     run_started,
 )
 from tests._cli.test_any_events import EVENTS
@@ -50,11 +55,13 @@ def sub_call(number: int, *, recursive: bool, node: int = 0, at: float = 1) -> S
     )
 
 
-def sub_call_ended(number: int, at: float = 3) -> SubCallEnded:
+def sub_call_ended(
+    number: int, stop_reason: StopReason = "answered", at: float = 3
+) -> SubCallEnded:
     return SubCallEnded(
         node=0,
         sub_call=number,
-        stop_reason="answered",
+        stop_reason=stop_reason,
         answer="it",
         answer_type="str",
         error=None,
@@ -224,6 +231,48 @@ def test_marks_are_the_places_of_errors_children_and_answers() -> None:
     assert record.marks.children == [2]
     assert record.marks.errors == [3]
     assert record.marks.answers == [4]
+
+
+def test_a_failure_that_ends_pass_on_is_one_error() -> None:
+    record = record_of(
+        run_started(),
+        node_started(0),
+        sub_call(1, recursive=True),
+        replace(node_started(1, 0), sub_call=1),
+        node_ended(1, "max_cost", error="no"),
+        sub_call_ended(1, "max_cost"),
+        sub_call(2, recursive=False),
+        leaf_request(7, 2),
+        failed(0, "gone", call=7),
+        sub_call_ended(2, "model_error"),
+        node_ended(0, "max_cost", error="no"),
+        run_ended(stop_reason="max_cost"),
+    )
+    # Where the first node ended, the call of the completion failed, and the root ended
+    assert record.marks.errors == [4, 8, 10]
+    # Ends that are errors are no answers either
+    assert record.marks.answers == []
+
+
+def test_an_end_that_nothing_before_tells_of_is_an_error_of_its_own() -> None:
+    given_up = replace(failed(0, "late", call=7), cancelled=True)
+    record = record_of(
+        run_started(),
+        node_started(0),
+        sub_call(1, recursive=True),
+        # It never began
+        sub_call_ended(1, "max_nodes"),
+        sub_call(2, recursive=False),
+        leaf_request(7, 2),
+        given_up,
+        sub_call_ended(2, "max_seconds"),
+        node_ended(0, "max_cost", error="no"),
+        run_ended(stop_reason="max_cost"),
+        resumed(),
+        # It ends before its root goes on
+        run_ended(stop_reason="max_nodes"),
+    )
+    assert record.marks.errors == [3, 7, 8, 11]
 
 
 def test_what_was_given_up_is_no_error() -> None:

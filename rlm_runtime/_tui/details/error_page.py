@@ -18,7 +18,7 @@ from rlm_runtime._tui.amounts import short_time
 from rlm_runtime._tui.details.document import Block, Document, Heading, Rule, Words
 from rlm_runtime._tui.details.moment import Moment
 from rlm_runtime._tui.details.page import Page
-from rlm_runtime._tui.record.record import is_error
+from rlm_runtime._tui.record.marks import is_error
 from rlm_runtime._tui.states import look_of
 
 _MOST_ERRORS = 100

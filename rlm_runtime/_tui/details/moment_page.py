@@ -19,7 +19,7 @@ from rlm_runtime._tui.details.document import (
 from rlm_runtime._tui.details.moment import Moment
 from rlm_runtime._tui.details.page import Page
 from rlm_runtime._tui.details.telling import main_text, tell
-from rlm_runtime._tui.record.record import is_error
+from rlm_runtime._tui.record.marks import is_error
 
 _SHORT = 400
 _TOLD = {"seq", "time", "mono"}

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from rlm_runtime._events import (
-    AnswerGiven,
-    CodeExecuted,
     Event,
     ModelAttemptFailed,
     ModelAttemptStarted,
@@ -24,17 +22,14 @@ from rlm_runtime._events import (
     RunForked,
     RunResumed,
     RunStarted,
-    SandboxLost,
     SubCallEnded,
     SubCallStarted,
-    ToolFailed,
-    TraceFailed,
-    TraceStalled,
     WorstCaseExceeded,
     usage_of,
 )
 from rlm_runtime._printable import one_line
 from rlm_runtime._tui.record.entry import Entry
+from rlm_runtime._tui.record.marks import Marks, is_error
 from rlm_runtime._tui.record.spans import Spans
 from rlm_runtime._tui.record.spending import Spending
 from rlm_runtime._types import Usage
@@ -51,16 +46,6 @@ _LEVELS = 100
 """What is spent counts for so many entries above it, and for the root: else a forged chain of
 many thousand nodes would take minutes."""
 _LONGEST = 1e9
-
-
-@dataclass(slots=True)
-class Marks:
-    """The positions of what one looks for, each list in order."""
-
-    errors: list[int] = field(default_factory=list)
-    children: list[int] = field(default_factory=list)
-    """Where a node or a completion began that another node asked for."""
-    answers: list[int] = field(default_factory=list)
 
 
 class Record:
@@ -330,24 +315,32 @@ class Record:
         if entry is not None and entry.began == position and entry.parent is not None:
             self.marks.children.append(position)
         if is_error(event):
-            self.marks.errors.append(position)
+            if not self._passes_on(event, position):
+                self.marks.errors.append(position)
         elif isinstance(event, NodeEnded | RunEnded) or (
             isinstance(event, SubCallEnded) and entry is not None and entry.kind == "completion"
         ):
             self.marks.answers.append(position)
 
+    def _passes_on(self, event: Event, position: int) -> bool:
+        """Tell whether an end only passes on what went wrong: an event before is marked for it."""
+        entry = self.owners[position]
+        match event:
+            case SubCallEnded() if entry is not None and entry.kind == "completion":
+                # Its one call, and nothing in between
+                cause = self.events[entry.events[-2]] if len(entry.events) > 1 else None
+                return isinstance(cause, ModelFailed) and is_error(cause)
+            case SubCallEnded() if entry is not None:
+                return self._ended_badly(entry, position)
+            case RunEnded():
+                session = self.sessions[-1] if self.sessions else 0
+                return any(self._ended_badly(root, position, session) for root in self.roots[:1])
+        return False
 
-def is_error(event: Event) -> bool:
-    """Tell whether something went wrong in an event."""
-    match event:
-        case ModelFailed() | ToolFailed():
-            return not event.cancelled
-        case CodeExecuted():
-            return event.error is not None
-        case NodeEnded() | RunEnded() | SubCallEnded():
-            return event.stop_reason not in ("answered", "interrupted")
-        case AnswerGiven():
-            return event.rejected is not None
-    return isinstance(
-        event, ModelAttemptFailed | SandboxLost | ReplayDiverged | TraceFailed | TraceStalled
-    )
+    def _ended_badly(self, entry: Entry, before: int, since: int = 0) -> bool:
+        """Tell whether a node had ended with an error before a position."""
+        ended = entry.ended(before)
+        if ended is None or not since <= ended < before:
+            return False
+        event = self.events[ended]
+        return isinstance(event, NodeEnded) and is_error(event)
