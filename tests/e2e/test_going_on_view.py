@@ -105,7 +105,7 @@ def test_a_fork_that_differs_is_told_in_the_viewer_and_after_it(tmp_path: Path) 
     with open_gate(repl("FINAL('forty-two')")) as gate:
         args = ("fork", run, "--at", "0:2", "-m", "m", "--base-url", gate.server.base_url)
         with on_terminal(tmp_path, *args, "--json", "--view") as program:
-            program.wait_for("differs at iteration 1", seconds=30)
+            program.wait_for("differs at iteration 1")
             gate.wait_asked()
             gate.open()
             program.wait_for("answered")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from rlm_runtime._events import CodeExecuted, CodeStarted
@@ -43,6 +44,10 @@ def state_of(moment: Moment, ran: Ran) -> tuple[str, Style]:
     if ran.ended is None:
         if moment.view.state_of(moment.entry) != "running":
             return "⚠ broken off", "warning"
+        sessions = moment.view.record.sessions
+        if bisect_right(sessions, moment.position) > bisect_right(sessions, ran.started):
+            # Nothing tells when that began
+            return "▶ runs again", "accent"
         seconds = moment.seconds - moment.view.record.time(ran.started)
         return f"▶ runs for {short_time(seconds)}", "accent"
     event = events[ran.ended]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rlm_runtime._events import Event
+from rlm_runtime._tui.details.again import shared_events
 from rlm_runtime._tui.record.context_map import ContextMap
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.view import View
@@ -108,10 +109,17 @@ class Moment:
         return "completion" if one.sub_call is None else f"completion {one.sub_call}"
 
     def events_of_iteration(self) -> Iterator[tuple[int, Event]]:
-        """Give the events of the iteration so far, with positions; their texts may be cut."""
+        """Give the events of the iteration so far, with positions; their texts may be cut.
+
+        Where it was run again differently, what it shares with how it ran before comes first.
+        """
         last = bisect_right(self.entry.iterations, self.position, key=lambda one: one[0])
         begin = self.entry.iterations[last - 1][0] if last else 0
         first = bisect_left(self.entry.events, begin)
+        if last:
+            record = self.view.record
+            for position in shared_events(record, self.entry, last - 1):
+                yield position, record.events[position]
         yield from self._events(first)
 
     def events(self) -> Iterator[tuple[int, Event]]:
