@@ -138,6 +138,8 @@ def test_a_collector_that_is_not_there_is_told_in_few_words(
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        # Time for one more try
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3")
         result = invoke("--to", "otel")
     assert result.exit_code == 1
     assert result.stderr == f"rlm: Cannot send spans to '{url}/v1/traces': connection refused\n"
