@@ -11,7 +11,7 @@ from rlm_runtime._tui.comparing.align import Alignment, StepPair, Verdict
 from rlm_runtime._tui.comparing.rows import Line
 from rlm_runtime._tui.comparing.steps import LAST
 from rlm_runtime._tui.comparing.told import text_of
-from rlm_runtime._tui.comparing.whole import name_of
+from rlm_runtime._tui.comparing.whole import name_of_pair
 from rlm_runtime._tui.record.entry import Entry
 from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.states import look_of
@@ -41,11 +41,11 @@ def describe(compared: Compared, line: Line, width: int) -> tuple[str, str, str]
     if line.step >= 0:
         step = pair.steps[line.step]
         return f"{indent}{_name_of_step(step)}", *_tell_step(compared, step, width)
-    entry = pair.a or pair.b
-    if entry is None:
+    name = name_of_pair(compared.alignment, pair)
+    if not name:
         return f"{indent}the run", one_line(compared.a.run), one_line(compared.b.run)
     return (
-        f"{indent}{name_of(entry)}",
+        f"{indent}{name}",
         _tell_entry(compared.a, pair.a, compared.alignment.last_a),
         _tell_entry(compared.b, pair.b, compared.alignment.last_b),
     )

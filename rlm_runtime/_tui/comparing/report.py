@@ -26,7 +26,7 @@ async def report_differences(path_a: Path, path_b: Path) -> list[str]:
         alignment = await align_beside(a, b, _tell_nobody)
         left = await look_closer(alignment, a, b, source_a, source_b)
     compared = Compared(a=a, b=b, alignment=alignment, lines=make_lines(alignment))
-    told = [summarise_run("A", a), summarise_run("B", b)]
+    told = [summarise_run("A", a, a.last), summarise_run("B", b, b.last)]
     told.append(summarise_difference(a, b, alignment, left))
     lines = [line.plain.strip() for line in told]
     lines += [reason(damage) for damage in (damage_a, damage_b) if damage]

@@ -106,8 +106,8 @@ class Comparing(ModalScreen[int | None]):
         self._compared = Compared(a=self._a, b=b, alignment=alignment, lines=lines)
         self._progress = ""
         told = [
-            summarise_run("A", self._a),
-            summarise_run("B", b),
+            summarise_run("A", self._a, alignment.last_a),
+            summarise_run("B", b, alignment.last_b),
             summarise_difference(self._a, b, alignment, left),
         ]
         if damage:

@@ -9,16 +9,17 @@ from rlm_runtime._printable import one_line
 from rlm_runtime._tui.amounts import short_cost, short_money, short_time
 from rlm_runtime._tui.comparing.align import Alignment
 from rlm_runtime._tui.comparing.steps import LAST
-from rlm_runtime._tui.comparing.whole import name_of
+from rlm_runtime._tui.comparing.whole import name_of_pair
 from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.states import look_of
 
 
-def summarise_run(name: str, record: Record) -> Text:
-    """Sum up a run in a line."""
-    last = record.last
+def summarise_run(name: str, record: Record, last: int) -> Text:
+    """Sum up a run in a line, up to a position."""
     ended = record.ended(last)
-    started = next((one for one in record.events[:1] if isinstance(one, RunStarted)), None)
+    started = next(
+        (one for one in record.events[: min(1, last + 1)] if isinstance(one, RunStarted)), None
+    )
     look = look_of(one_line(ended.stop_reason, 40) if ended else "running")
     cost = short_cost(record.total.cost(last), record.total.known_cost(last))
     parts = [
@@ -35,9 +36,10 @@ def summarise_run(name: str, record: Record) -> Text:
 
 def summarise_difference(a: Record, b: Record, alignment: Alignment, left: int) -> Text:
     """Sum up what lies between two runs in a line."""
-    tokens = b.total.tokens(b.last) - a.total.tokens(a.last)
-    seconds = b.time(b.last) - a.time(a.last)
-    cost_a, cost_b = a.total.cost(a.last), b.total.cost(b.last)
+    last_a, last_b = alignment.last_a, alignment.last_b
+    tokens = b.total.tokens(last_b) - a.total.tokens(last_a)
+    seconds = b.time(last_b) - a.time(last_a)
+    cost_a, cost_b = a.total.cost(last_a), b.total.cost(last_b)
     cost = "cost unknown"
     if cost_a is not None and cost_b is not None:
         cost = f"{'-' if cost_b < cost_a else '+'}{short_money(abs(cost_b - cost_a))}"
@@ -57,14 +59,14 @@ def summarise_difference(a: Record, b: Record, alignment: Alignment, left: int) 
 def name_difference(alignment: Alignment, index: int, number: int) -> str:
     """Name a difference: the entry, the iteration, and what it is."""
     pair = alignment.pairs[index]
-    entry = pair.a or pair.b
-    if entry is None:
+    name = name_of_pair(alignment, pair)
+    if not name:
         return f"the run's {pair.steps[number].kind}"
     if number < 0:
-        return f"{name_of(entry)} is in run {pair.verdict[-1].upper()} alone"
+        return f"{name} is in run {pair.verdict[-1].upper()} alone"
     step = pair.steps[number]
     iteration = "" if step.place[0] in (0, LAST) else f", iteration {step.place[0]}"
-    return f"{name_of(entry)}{iteration}: {step.kind}"
+    return f"{name}{iteration}: {step.kind}"
 
 
 def _line(text: str) -> Text:

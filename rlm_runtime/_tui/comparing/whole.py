@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from reprlib import Repr
 
 from rlm_runtime._errors import TraceError
 from rlm_runtime._tui.amounts import short_cost, short_time
+from rlm_runtime._tui.comparing.align import Alignment, Pair
 from rlm_runtime._tui.comparing.steps import StepKind
 from rlm_runtime._tui.comparing.texts import MOST_CHARS
 from rlm_runtime._tui.comparing.told import ref_of, text_of
@@ -41,27 +43,36 @@ def tell_entry(record: Record, entry: Entry | None, last: int) -> str | None:
     """Tell of an entry in a few lines; None where there is none."""
     if entry is None:
         return None
+    children = bisect_right(entry.children, last, key=lambda one: one.began)
     spent = short_cost(entry.below.cost(last), entry.below.known_cost(last))
     return "\n".join(
         (
-            f"{name_of(entry)}, depth {entry.depth}, {entry.model}",
+            f"{name_of(entry, last)}, depth {entry.depth}, {entry.model}",
             f"state: {entry.state(last)}",
             f"time: {short_time(record.seconds_of(entry, last))}",
             f"cost with all below: {spent}",
             f"tokens with all below: {entry.below.tokens(last):,}",
             f"iterations: {entry.iteration(last)}",
-            f"children: {len(entry.children):,}",
+            f"children: {children:,}",
             f"context: {entry.context}",
             f"query: {entry.query}",
         )
     )
 
 
-def name_of(entry: Entry) -> str:
-    """Name an entry as its run does."""
-    if entry.number is not None:
-        return f"node {entry.number}"
+def name_of(entry: Entry, last: int) -> str:
+    """Name an entry as its run does at a position."""
+    number = entry.number_at(last)
+    if number is not None:
+        return f"node {number}"
     return "llm_query" if entry.kind == "completion" else "node"
+
+
+def name_of_pair(alignment: Alignment, pair: Pair) -> str:
+    """Name the entry of a pair; empty for the run itself."""
+    if pair.a is not None:
+        return name_of(pair.a, alignment.last_a)
+    return "" if pair.b is None else name_of(pair.b, alignment.last_b)
 
 
 def value_text(value: object) -> str:
