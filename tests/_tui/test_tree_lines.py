@@ -17,10 +17,12 @@ from rlm_runtime._events import (
     SubCallEnded,
 )
 from rlm_runtime._tui.record.record import Record
+from rlm_runtime._tui.states import StateKind
 from rlm_runtime._tui.tree.columns import choose_columns
 from rlm_runtime._tui.tree.figures import Figures, figures_of, shares_of
 from rlm_runtime._tui.tree.heat import heat_bar, heat_level
 from rlm_runtime._tui.tree.line import Line, arrow_column, draw_line, draw_titles, most_guides
+from rlm_runtime._tui.tree.members import tell_members
 from rlm_runtime._tui.tree.tally import Tallies
 from rlm_runtime._tui.view import Heat, View
 from tests._tui.test_rows import ask, fan_out, node
@@ -145,6 +147,44 @@ def test_a_group_tells_sums_and_what_its_members_are() -> None:
     text = drawn(view, 1)
     assert "llm_query ×14" in text
     assert all(part in text for part in ("2✓", "1✗", "1■", "10▶", "$0.1400", "1.4k"))
+
+
+@pytest.mark.parametrize(
+    ("room", "text"),
+    [
+        (40, "llm_query ×14  2✓ 1■ 1✗ 10▶"),
+        (27, "llm_query ×14  2✓ 1■ 1✗ 10▶"),
+        (26, "llm_query ×14 2✓ 1■ 1✗ 10▶"),
+        (25, "×14 2✓ 1■ 1✗ 10▶"),
+        (16, "×14 2✓ 1■ 1✗ 10▶"),
+        # What went wrong is worth more than what goes on, and that than what is over
+        (15, "×14 1■ 1✗ 10▶…"),
+        (13, "×14 1■ 1✗…"),
+        (9, "×14 1✗…"),
+        (0, "×14 1✗…"),
+    ],
+)
+def test_a_group_keeps_what_tells_the_most_in_little_room(room: int, text: str) -> None:
+    counts: list[tuple[StateKind, int]] = [
+        ("answered", 2),
+        ("limit", 1),
+        ("error", 1),
+        ("running", 10),
+    ]
+    assert "".join(part for part, _ in tell_members("llm_query", 14, counts, room)) == text
+
+
+def test_a_group_of_one_kind_keeps_its_word() -> None:
+    for room, text in [(18, "node ×999  999✓"), (14, "node ×999 999✓"), (13, "node ×999")]:
+        told = tell_members("node", 999, [("answered", 999)], room)
+        assert "".join(part for part, _ in told) == text
+
+
+def test_a_group_in_a_narrow_tree_tells_of_its_errors() -> None:
+    events: list[Event] = [node(0), *fan_out(14), *(ended(number) for number in range(10))]
+    view = view_at(record_of(*events, ended(10, "model_error")))
+    shown = drawn(view, 1, 38)
+    assert "×14 10✓ 1✗ 3○ " in shown
 
 
 def test_what_was_put_aside_is_told_apart() -> None:

@@ -17,6 +17,7 @@ from rlm_runtime._tui.states import look_of
 from rlm_runtime._tui.tree.columns import Column, Columns, cell_text
 from rlm_runtime._tui.tree.figures import Figures
 from rlm_runtime._tui.tree.heat import heat_bar, heat_level
+from rlm_runtime._tui.tree.members import tell_members
 from rlm_runtime._tui.view import Heat
 
 _NULL = Style()
@@ -89,31 +90,30 @@ def _name(line: Line, width: int, styles: Styles) -> list[Segment]:
         Segment(_guides(line), styles("guides")),
         Segment(arrow, styles("arrow" if row.has_below else "guides")),
         Segment(f"{look.glyph} ", styles(look.kind)),
-        Segment(_title(line), styles("title")),
     ]
-    if line.is_found:
-        segments.append(Segment("•", styles("found")))
+    found = [Segment("•", styles("found"))] if line.is_found else []
     if row.group:
-        return segments + _members(line, styles)
+        room = width - sum(one.cell_length for one in segments + found)
+        title, *counts = _members(line, room, styles)
+        return [*segments, title, *found, *counts]
+    segments += [Segment(_title(line), styles("title")), *found]
     if look.kind != "answered" and width >= _LEAST_FOR_WORDS:
         segments.append(Segment(f" {look.word}", styles(look.kind)))
     return [*segments, Segment(f"  {row.entry.query}", styles("query"))]
 
 
 def _title(line: Line) -> str:
-    row, entry = line.row, line.row.entry
-    if row.group:
-        return f"{'llm_query' if entry.kind == 'completion' else 'node'} ×{len(row.group)}"
+    entry = line.row.entry
     if entry.kind == "completion":
         return "llm_query"
     number = entry.number_at(line.position)
     return f"{'–' if number is None else number} {'node' if entry.parent else 'root'}"
 
 
-def _members(line: Line, styles: Styles) -> list[Segment]:
-    segments = [Segment(" ")]
-    for kind, count in line.figures.counts:
-        segments.append(Segment(f" {count}{look_of(kind).glyph}", styles(kind)))
+def _members(line: Line, room: int, styles: Styles) -> list[Segment]:
+    word = "llm_query" if line.row.entry.kind == "completion" else "node"
+    told = tell_members(word, len(line.row.group), line.figures.counts, room)
+    segments = [Segment(text, styles(name)) for text, name in told]
     if line.chosen is not None and line.row.is_folded:
         known = line.chosen.number_at(line.position)
         number = "" if known is None else f"{known} "
