@@ -110,18 +110,21 @@ def test_so_much_is_looked_through_and_no_more() -> None:
 
 @pytest.mark.anyio
 async def test_work_that_nobody_waits_for_ends() -> None:
-    ended = anyio.Event()
+    begun, ended = anyio.Event(), anyio.Event()
 
     def look(check: object) -> None:
+        anyio.from_thread.run_sync(begun.set)
         try:
             Matcher([BOOK] * 10**6, [], check)  # type: ignore[arg-type] # run_beside gives a function
         except GivenUpError:
             anyio.from_thread.run_sync(ended.set)
             raise
 
-    with anyio.move_on_after(0.01):
-        await run_beside(look)
-    with anyio.fail_after(20):
+    with anyio.fail_after(50):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run_beside, look)
+            await begun.wait()
+            tasks.cancel_scope.cancel()
         await ended.wait()
 
 
