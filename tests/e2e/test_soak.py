@@ -76,13 +76,13 @@ async def open_httpx(server: LoopbackServer) -> AsyncIterator[LLM]:
 
 @asynccontextmanager
 async def open_through_litellm(server: LoopbackServer) -> AsyncIterator[LLM]:
+    # Its import is no stall, nor is what it imports for the first call
+    async with open_server(lambda _: "warm") as other, open_litellm() as litellm:
+        model = litellm.model(Model(MODEL, base_url=other.base_url, api_key="k"))
+        await model.complete([Message(role="user", content="warm up")])
     async with open_litellm(
         first_token_seconds=STALL_SECONDS, stall_seconds=STALL_SECONDS
     ) as litellm:
-        # Its import is no stall, nor is what it imports for the first call
-        async with open_server(lambda _: "warm") as other:
-            model = litellm.model(Model(MODEL, base_url=other.base_url, api_key="k"))
-            await model.complete([Message(role="user", content="warm up")])
         yield litellm.model(Model(MODEL, base_url=server.base_url, api_key="k"))
 
 
