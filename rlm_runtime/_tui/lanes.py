@@ -22,6 +22,8 @@ from rlm_runtime._tui.view import View
 
 LEAST_WITH_LOAD = 3
 """On fewer lines than this and one more there are lanes alone, and nothing of the load."""
+_AXIS, _BOTTOM = -1, -2
+"""What stands for the first line and the last one, among the numbers of the rows."""
 _SHORTEST = 1e-3
 _ON_PATH = str.maketrans("─╴╶╌·", "━╸╺╍•")
 
@@ -77,7 +79,7 @@ class Lanes(Scrubber, can_focus=True):
         self._mouse: tuple[int, int] | None = None
         self._changes = Changes(self, self._make_line)
         self._lines: dict[int, Strip] = {}
-        """Those that were made for what is shown now: by their rows, the others below 0."""
+        """Those that were made for what is shown now: by the numbers of their rows."""
         self._styles: dict[tuple[str, bool, bool], Style] = {}
 
     def show(self, view: View, *, top: float | None = None) -> None:
@@ -103,7 +105,7 @@ class Lanes(Scrubber, can_focus=True):
     def scroll_with(self, top: float) -> None:
         """Show the lanes from a row on, as the tree does."""
         self._top = round(top)
-        self._changes.refresh()
+        self._tell_anew()
 
     def zoom_time(self, factor: float | None) -> None:
         """Show so many times as much time, around the moment; None: the whole run."""
@@ -123,6 +125,11 @@ class Lanes(Scrubber, can_focus=True):
 
     def _draw_anew(self) -> None:
         self._lines.clear()
+        self._changes.refresh()
+
+    def _tell_anew(self) -> None:
+        """Draw what there is under the mouse now; a lane is the same wherever it is."""
+        self._lines.pop(_BOTTOM, None)
         self._changes.refresh()
 
     def notify_style_update(self) -> None:
@@ -172,7 +179,7 @@ class Lanes(Scrubber, can_focus=True):
         return self._changes.line(y)
 
     def _make_line(self, y: int) -> Strip:
-        number = -1 if y == 0 else -2 if self._is_bottom(y) else self._top + y - 1
+        number = _AXIS if y == 0 else _BOTTOM if self._is_bottom(y) else self._top + y - 1
         line = self._lines.get(number)
         if line is None or line.cell_length != self.size.width:
             line = self._lines[number] = self._draw(number)
@@ -186,9 +193,9 @@ class Lanes(Scrubber, can_focus=True):
         if self._scale.width != width:
             # It may be drawn before it is told of its new size
             self._set_scale()
-        if number == -1:
+        if number == _AXIS:
             return self._axis(view)
-        if number == -2:
+        if number == _BOTTOM:
             return self._bottom(view)
         if number >= len(view.rows):
             return self._strip(view, None)
@@ -345,7 +352,7 @@ class Lanes(Scrubber, can_focus=True):
     def _point_at(self, place: tuple[int, int] | None) -> None:
         if place != self._mouse:
             self._mouse = place
-            self._draw_anew()
+            self._tell_anew()
 
 
 def _until(lane: Lane, view: View, cursor: int) -> tuple[list[Look], list[str], str]:

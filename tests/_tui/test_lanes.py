@@ -140,6 +140,18 @@ async def test_what_is_under_the_mouse_is_told(tmp_path: Path) -> None:
         assert "▁" in lines(pilot)[-1]
 
 
+async def test_what_comes_under_the_mouse_by_the_wheel_is_told(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *synthetic_events(60)), size=(120, 24)) as pilot:
+        await pilot.press("end")
+        for seconds in (1.0, 3.0, 5.0, 7.0):
+            await pilot.hover("#lanes", offset=(x_of(pilot, seconds), 3))
+            for wheel in (MouseScrollDown, MouseScrollDown, MouseScrollUp):
+                await turn_wheel(pilot, wheel)
+                told = lines(pilot)[-1]
+                lanes_of(pilot).show(viewer_of(pilot).view, top=lanes_of(pilot)._top)
+                assert lines(pilot)[-1] == told
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 12), (120, 11)])
 async def test_each_row_has_its_lane_beside_it(tmp_path: Path, size: tuple[int, int]) -> None:
     events = synthetic_events(60)
