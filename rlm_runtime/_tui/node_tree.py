@@ -24,7 +24,7 @@ _HEADER = 1
 _FOOT = "model calls in flight "
 """Stands below the rows, beside the line of the lanes that is none of a row."""
 _ALONE = {"-slim", "-big-tree"}
-"""Classes of the screen that leave no lanes beside the tree."""
+"""Classes of the screen that leave no lanes beside the tree, unless they are enlarged."""
 _PARTS = (
     "titles edge guides arrow found title query model number aside critical cursor cursor-blurred "
     "answered running queued limit error interrupted crashed heat-0 heat-1 heat-2 heat-below"
@@ -100,7 +100,9 @@ class NodeTree(Scrolled, can_focus=True, inherit_bindings=False):
     @property
     def _foot(self) -> int:
         is_low = self.size.height <= LEAST_WITH_LOAD
-        return 0 if is_low or not _ALONE.isdisjoint(self.screen.classes) else 1
+        classes = self.screen.classes
+        has_lanes = _ALONE.isdisjoint(classes) or "-big-lanes" in classes
+        return 1 if has_lanes and not is_low else 0
 
     @property
     def _width(self) -> int:

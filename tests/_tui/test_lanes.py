@@ -179,6 +179,19 @@ async def test_a_tree_without_lanes_has_rows_to_its_last_line(tmp_path: Path) ->
         assert tree.page == tree.size.height - 1
 
 
+async def test_a_tree_beside_enlarged_lanes_ends_with_them(tmp_path: Path) -> None:
+    async with open_viewer(await write(tmp_path, *synthetic_events(60))) as pilot:
+        tree, lanes = pilot.app.query_one(NodeTree), lanes_of(pilot)
+        lanes.focus()
+        await pilot.press("b")
+        for size in ((120, 24), (60, 24), (120, 24)):
+            await pilot.resize_terminal(*size)
+            await settle(pilot)
+            assert tree.size.width and lanes._is_bottom(lanes.size.height - 1)
+            assert tree.page == tree.size.height - 2
+            assert ("model calls in flight" in screen_text(pilot)) == (size[0] == 120)
+
+
 async def test_only_what_has_happened_is_told(tmp_path: Path) -> None:
     async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
         await pilot.click("#lanes", offset=(x_of(pilot, 7.5), 1))
