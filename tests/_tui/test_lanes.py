@@ -192,6 +192,15 @@ async def test_a_tree_beside_enlarged_lanes_ends_with_them(tmp_path: Path) -> No
             assert ("model calls in flight" in screen_text(pilot)) == (size[0] == 120)
 
 
+@pytest.mark.parametrize("width", [60, 80, 120, 200, 300])
+async def test_enlarged_lanes_have_most_of_the_room(tmp_path: Path, width: int) -> None:
+    path = await write(tmp_path, *TWO_CHILDREN)
+    async with open_viewer(path, size=(width, 24)) as pilot:
+        viewer_of(pilot).enlarge("lanes")
+        await settle(pilot)
+        assert lanes_of(pilot).region.width >= width * 3 // 4
+
+
 async def test_only_what_has_happened_is_told(tmp_path: Path) -> None:
     async with open_viewer(await write(tmp_path, *TWO_CHILDREN)) as pilot:
         await pilot.click("#lanes", offset=(x_of(pilot, 7.5), 1))

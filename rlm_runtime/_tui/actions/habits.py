@@ -25,7 +25,7 @@ from rlm_runtime._tui.settings import ViewerSettings
 from rlm_runtime._tui.themes import DEFAULT_THEME, THEMES
 
 _PANES = ("tree", "lanes", "details")
-_ENLARGED = ("run", "lanes", "details")
+_ENLARGED = ("run", *_PANES)
 """What looks different where a pane is enlarged."""
 _MOST_PROBLEMS = 5
 
