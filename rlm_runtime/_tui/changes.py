@@ -27,9 +27,9 @@ class Changes:
         first, end = self._changed.pop(y, (0, 0))
         if not first < end:
             return strip
-        # Segments are written whole: cut there, those beside what has changed are not
         if end - first >= strip.cell_length:
             return strip
+        # Segments are written whole: cut there, those beside what has changed are not
         parts = [strip.crop(0, first), strip.crop(first, end), strip.crop(end)]
         return Strip([segment for part in parts for segment in part], strip.cell_length)
 
