@@ -43,6 +43,10 @@ class Toggled(Message):
         super().__init__()
 
 
+class TreeResized(Message):
+    """The tree has another size, or any at all again: it may show other rows."""
+
+
 class Scrolled(Message):
     """The user wants to see other rows."""
 

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from rlm_runtime._tui.changes import Changes
 from rlm_runtime._tui.laid_out import Scrolled
 from rlm_runtime._tui.lanes import LEAST_WITH_LOAD
-from rlm_runtime._tui.messages import Selected, Toggled
+from rlm_runtime._tui.messages import Selected, Toggled, TreeResized
 from rlm_runtime._tui.rows import Rows
 from rlm_runtime._tui.tree.columns import Columns, choose_columns
 from rlm_runtime._tui.tree.figures import figures_of, shares_of
@@ -153,6 +153,7 @@ class NodeTree(Scrolled, can_focus=True, inherit_bindings=False):
         self._measure()
         if self._view is not None:
             self._bring_into_sight(self._view.row)
+        self.post_message(TreeResized())
 
     def on_focus(self, _: Focus) -> None:
         """Show that keys go here."""

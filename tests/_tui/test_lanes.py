@@ -305,3 +305,26 @@ async def test_a_sandbox_shows_when_it_is_told_of(tmp_path: Path) -> None:
             shown.append(lines(pilot)[1])
         assert "─" in shown[0] and "░" not in shown[0]
         assert "░" in shown[1]
+
+
+@pytest.mark.parametrize("pane", ["#lanes", "#page"])
+async def test_lanes_are_beside_the_rows_again_after_another_pane_was_alone(
+    tmp_path: Path, pane: str
+) -> None:
+    async with open_viewer(await write(tmp_path, *synthetic_events(40)), size=(120, 24)) as pilot:
+        viewer, tree = viewer_of(pilot), pilot.app.query_one(NodeTree)
+        await pilot.press("home", "end", "g")
+        await settle(pilot)
+        last = min(tree.page, len(viewer.view.rows)) - 1
+        pilot.app.query_one(pane).focus()
+        await pilot.press("b")
+        await settle(pilot)
+        for row in (len(viewer.view.rows) - 1, last):
+            viewer.select(viewer.view.rows[row].entry)
+            await settle(pilot)
+        await pilot.press("b")
+        await settle(pilot)
+        beside = lines(pilot)
+        viewer.show_soon()
+        await settle(pilot)
+        assert beside == lines(pilot)

@@ -10,7 +10,7 @@ from textual.binding import Binding
 
 from rlm_runtime._tui.base import ViewerBase
 from rlm_runtime._tui.lanes import Lanes
-from rlm_runtime._tui.messages import Scrolled
+from rlm_runtime._tui.messages import Scrolled, TreeResized
 from rlm_runtime._tui.node_tree import NodeTree
 from rlm_runtime._tui.record.critical_path import CriticalPath, Ends, Segment, make_path, walk
 from rlm_runtime._tui.view import View
@@ -43,6 +43,12 @@ class TimelineActions(ViewerBase):
         # While the tree is shown anew they show what was before, and will be drawn after it
         if lanes.shown is self.view:
             lanes.scroll_with(top)
+
+    def on_tree_resized(self, _: TreeResized) -> None:
+        """Put the lanes beside the rows again, which were elsewhere while the tree was away."""
+        tree = self.query_one(NodeTree)
+        if tree.size.height:
+            self._scroll_lanes(tree.scroll_y)
 
     def on_scrolled(self, message: Scrolled) -> None:
         """Scroll the tree, and with it the lanes."""
