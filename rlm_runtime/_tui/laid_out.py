@@ -24,7 +24,7 @@ class Frame(Container, LaidOut):
     """Holds panes, and never scrolls them."""
 
 
-class Scrolled(ScrollView, LaidOut):
+class ScrolledLines(ScrollView, LaidOut):
     """Scrolls through lines; only a scrollbar that comes or goes asks for a layout."""
 
     def measure(self, width: int, height: int) -> None:

@@ -9,7 +9,7 @@ from textual.events import Blur, Click, Focus, Resize
 from textual.strip import Strip
 
 from rlm_runtime._tui.changes import Changes
-from rlm_runtime._tui.laid_out import Scrolled
+from rlm_runtime._tui.laid_out import ScrolledLines
 from rlm_runtime._tui.lanes import LEAST_WITH_LOAD
 from rlm_runtime._tui.messages import Selected, Toggled, TreeResized
 from rlm_runtime._tui.rows import Rows
@@ -43,7 +43,7 @@ ROW_BINDINGS = [
 """The keys of the rows; where another pane has no use for them, they go to the tree."""
 
 
-class NodeTree(Scrolled, can_focus=True, inherit_bindings=False):
+class NodeTree(ScrolledLines, can_focus=True, inherit_bindings=False):
     """One row for each entry that has begun at the moment, or for many alike ones."""
 
     ALLOW_SELECT = False

@@ -11,7 +11,7 @@ from textual.events import Resize
 from textual.strip import Strip
 from textual.widget import Widget
 
-from rlm_runtime._tui.laid_out import Frame, Scrolled
+from rlm_runtime._tui.laid_out import Frame, ScrolledLines
 from rlm_runtime._tui.node_tree import NodeTree
 from tests._tui.test_node_tree import grouped_run
 from tests._tui.viewing import open_viewer, settle, viewer_of, write
@@ -19,7 +19,7 @@ from tests._tui.viewing import open_viewer, settle, viewer_of, write
 pytestmark = pytest.mark.anyio
 
 
-class _Lines(Scrolled):
+class _Lines(ScrolledLines):
     """So many lines, of which nothing is to be seen."""
 
     def __init__(self) -> None:

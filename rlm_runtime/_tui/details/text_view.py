@@ -17,13 +17,13 @@ from textual.strip import Strip
 from rlm_runtime._tui.details.document import NOTHING, Document, Style
 from rlm_runtime._tui.details.layout import Layout
 from rlm_runtime._tui.details.lines import Line
-from rlm_runtime._tui.laid_out import Scrolled
+from rlm_runtime._tui.laid_out import ScrolledLines
 
 _MOST_SELECTED = 5_000
 _MARGIN = 1
 
 
-class TextView(Scrolled, can_focus=True, inherit_bindings=False):
+class TextView(ScrolledLines, can_focus=True, inherit_bindings=False):
     """Shows a document; only the lines that are seen are made."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
