@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from rlm_runtime._tui.keys import AROUND, KeyInUse
+from rlm_runtime._tui.keys import AROUND, INTERRUPT, KeyInUse
 from rlm_runtime._tui.lane_cells import GLYPHS, Look
 from rlm_runtime._tui.states import look_of
 
@@ -49,6 +49,7 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS = [
         Binding("escape,question_mark,q", "close", "Close", id="help.close", show=False),
+        INTERRUPT,
     ]
 
     def __init__(self, keys: Sequence[KeyInUse]) -> None:

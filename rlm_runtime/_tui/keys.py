@@ -13,6 +13,8 @@ from textual.dom import DOMNode
 from textual.keys import KEY_NAME_REPLACEMENTS, KEY_TO_UNICODE_NAME, Keys
 from textual.screen import ModalScreen, Screen
 
+INTERRUPT = Binding("ctrl+c", "app.interrupt", "Interrupt", id="interrupt", show=False, system=True)
+"""Holds on each screen, as a modal one keeps the keys of the viewer from it."""
 AROUND = "Around"
 """The group of what the toolkit does by itself."""
 _OURS = "rlm_runtime._tui."
@@ -108,7 +110,9 @@ def remappable() -> tuple[Remappable, ...]:
             if isinstance(one, Binding) and one.id and kind.__module__.startswith(_OURS):
                 told = one.tooltip or one.description
                 is_modal = issubclass(kind, ModalScreen)
-                found.setdefault(one.id, Remappable(one.id, one.key, told, scope, is_modal))
+                # What holds in the viewer may hold on screens over it, too
+                if one.id not in found or (found[one.id].is_modal and not is_modal):
+                    found[one.id] = Remappable(one.id, one.key, told, scope, is_modal)
     return tuple(found.values())
 
 

@@ -12,7 +12,7 @@ from textual.content import Content
 
 from rlm_runtime._printable import one_line
 from rlm_runtime._tui.actions.going import GoActions
-from rlm_runtime._tui.keys import KeyInUse, keys_in_use
+from rlm_runtime._tui.keys import INTERRUPT, KeyInUse, keys_in_use
 from rlm_runtime._tui.record.entry import Entry
 
 _NUMBER = re.compile(r"(?:node|go to node|n)?\s*(\d{1,12})$", re.IGNORECASE)
@@ -20,6 +20,8 @@ _NUMBER = re.compile(r"(?:node|go to node|n)?\s*(\d{1,12})$", re.IGNORECASE)
 
 class Palette(CommandPalette):
     """A palette whose keys do nothing where there is no room for its list."""
+
+    BINDINGS = [INTERRUPT]
 
     def _action_command_list(self, action: str) -> None:
         # Textual's list cannot be paged through where none of it was ever drawn

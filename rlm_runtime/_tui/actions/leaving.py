@@ -14,6 +14,7 @@ from textual.worker import WorkerFailed
 from rlm_runtime._errors import InputError
 from rlm_runtime._printable import one_line
 from rlm_runtime._tui.base import ViewerBase
+from rlm_runtime._tui.keys import INTERRUPT
 from rlm_runtime._tui.terminal import Styled, Terminal, use_plain_tasks
 
 _SECONDS_TO_REPEAT = 5.0
@@ -27,7 +28,7 @@ class LeaveActions(ViewerBase):
 
     BINDINGS = [
         Binding("q", "quit", "Quit", id="quit"),
-        Binding("ctrl+c", "interrupt", "Interrupt", id="interrupt", show=False, system=True),
+        INTERRUPT,
     ]
 
     stop_run: Callable[[], None] | None = None

@@ -17,6 +17,7 @@ from rlm_runtime._events import RunForked
 from rlm_runtime._printable import one_line, reason
 from rlm_runtime._trace.finding import find_trace, is_id
 from rlm_runtime._trace.places import list_runs
+from rlm_runtime._tui.keys import INTERRUPT
 from rlm_runtime._tui.record.record import Record
 
 _RUNS_SHOWN = 8
@@ -27,7 +28,7 @@ class AskRun(ModalScreen[Path | None]):
     """Asks for another run; ends with its trace."""
 
     CSS_PATH = "screen.tcss"
-    BINDINGS = [Binding("escape", "dismiss(None)", "Back", id="ask_run.back")]
+    BINDINGS = [Binding("escape", "dismiss(None)", "Back", id="ask_run.back"), INTERRUPT]
 
     def __init__(self, trace_dir: Path, *, default: str = "", this: str = "") -> None:
         """Ask for a run.

@@ -28,6 +28,7 @@ from rlm_runtime._tui.comparing.summary import (
 )
 from rlm_runtime._tui.comparing.texts import pair_lines
 from rlm_runtime._tui.comparing.whole import read_step, tell_entry
+from rlm_runtime._tui.keys import INTERRUPT
 from rlm_runtime._tui.record.record import Record
 from rlm_runtime._tui.source import Source, open_source
 
@@ -48,6 +49,7 @@ class Comparing(ModalScreen[int | None]):
         Binding("u", "toggle_everything", "All or differences", id="comparing.everything"),
         Binding("tab", "app.focus_next", "Focus", id="comparing.focus", show=False),
         Binding("escape,q", "dismiss(None)", "Back", id="comparing.back"),
+        INTERRUPT,
     ]
 
     def __init__(
