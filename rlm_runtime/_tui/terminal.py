@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,8 @@ from textual.filter import LineFilter
 _PATIENCE = 0.5
 """Seconds that what puts the terminal right may wait for it."""
 _SECONDS_PER_LOOK = 0.1
+_SECONDS_PER_LISTEN = 1.0
+_GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _TAKEN = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
 """The signals that Textual handles, and goes on handling after its end."""
 
@@ -25,8 +28,11 @@ _TAKEN = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
 class Terminal(LinuxDriver):
     """Draws on the terminal that stderr is; what it does not take in time is left out."""
 
+    _is_on = False
+    _is_suspended = False
     _is_ending = False
     _is_behind = False
+    _listening: asyncio.TimerHandle | None = None
 
     def write(self, data: str) -> None:
         """Write to the terminal, or leave it out where too much waits already."""
@@ -50,13 +56,40 @@ class Terminal(LinuxDriver):
             with suppress(UnicodeDecodeError):
                 super().run_input_thread()
 
+    def start_application_mode(self) -> None:
+        """Take the terminal, if this process may: it may be in the background."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual has no type for it
+        self._is_on = self._writer_thread is not None
+        self._listen()
+
     def stop_application_mode(self) -> None:
         """Put the terminal right."""
+        self._is_on = False
+        if self._listening is not None:
+            self._listening.cancel()
         if self._writer_thread is None:
             return
         self._is_ending = True
         super().stop_application_mode()
         self._is_ending = False
+
+    def suspend_application_mode(self) -> None:
+        """Give the terminal to somebody else for a while."""
+        super().suspend_application_mode()
+        self._is_suspended = True
+
+    def resume_application_mode(self) -> None:
+        """Take the terminal back, as after any SIGCONT.
+
+        Where it was never given away, others may have used it: so it is set and drawn anew.
+        Textual's own would set it a second time, also after its end, with threads nobody ends.
+        """
+        if self._is_on:
+            self.suspend_application_mode()
+            self._app.refresh(layout=True)
+        if self._is_suspended:
+            super().resume_application_mode()
+            self._is_suspended = not self._is_on
 
     def close(self) -> None:
         """Write out what waits, if the terminal takes it."""
@@ -65,6 +98,17 @@ class Terminal(LinuxDriver):
             with suppress(Full):
                 writer._queue.put(None, timeout=_PATIENCE)
             writer.join(_PATIENCE)
+
+    def _listen(self) -> None:
+        """End the viewer once its terminal is gone: reading from that would never wait."""
+        if not self._is_on:
+            return
+        poll = select.poll()
+        poll.register(self.fileno, 0)
+        if any(state & _GONE for _, state in poll.poll(0)):
+            self._app.exit()
+        else:
+            self._listening = self._loop.call_later(_SECONDS_PER_LISTEN, self._listen)
 
     def _fall_behind(self) -> None:
         if not self._is_behind and not self._is_ending:
