@@ -221,7 +221,9 @@ class FakeSandbox:
         try:
             await self.calls.final(answer)
         except AnswerRejectedError as exc:
-            accepted.set_exception(exc)
+            # The code that gave it may have been interrupted meanwhile
+            if not accepted.done():
+                accepted.set_exception(exc)
 
     def _lose(self, reason: str) -> None:
         raise SandboxError(reason)
