@@ -17,6 +17,18 @@ from tests.e2e.test_view import MAIN
 from tests.traces import write_trace
 
 IGNORING = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n{MAIN}"
+TOLD_LATE = f"""
+import os, signal
+from rlm_runtime._tui.terminal import Terminal
+
+put_right = Terminal.stop_application_mode
+
+def stop_application_mode(self):
+    put_right(self)
+    os.kill(os.getpid(), signal.SIGCONT)
+
+Terminal.stop_application_mode = stop_application_mode
+{MAIN}"""
 
 
 @pytest.fixture
@@ -54,6 +66,14 @@ def test_a_viewer_that_was_stopped_from_elsewhere_goes_on(folder: Path, stops: b
         program.wait_for("Step")
         program.press("\x03")
         assert program.wait_end() == 130
+        assert program.is_as_before(), program.switched_on()
+
+
+def test_a_viewer_that_is_told_to_go_on_as_it_ends_ends(folder: Path) -> None:
+    with on_terminal(folder, "view", "r1", start=("-c", TOLD_LATE)) as program:
+        program.wait_for("answered")
+        program.press("q")
+        assert program.wait_end() == 0
         assert program.is_as_before(), program.switched_on()
 
 
