@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import pytest
 
+from rlm_runtime import RunResult
 from rlm_runtime._sandbox.assets import Assets
 from rlm_runtime._sandbox.deno import DenoSandbox, open_deno_sandbox
 from rlm_runtime._sandbox.walls import Walls
@@ -35,3 +39,12 @@ def gate() -> Iterator[Gate]:
     """Serve a model that replies when it is told to."""
     with open_gate() as one:
         yield one
+
+
+@pytest.fixture
+def first(recorded: RunResult, tmp_path: Path) -> RunResult:
+    """Give a test a copy of the run that its module has recorded, in its own folder."""
+    assert recorded.trace_path is not None
+    folder = tmp_path / recorded.run_id
+    shutil.copytree(recorded.trace_path.parent, folder)
+    return replace(recorded, trace_path=folder / recorded.trace_path.name)

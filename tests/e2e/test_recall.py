@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +70,8 @@ async def run(folder: Path | None, server: LoopbackServer | None, **settings: An
 
 @pytest.fixture(scope="module")
 async def recorded(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
-    """Record a run, once for all tests that begin with it."""
+    """Record a run, once for all tests that begin with it; each has a copy of its own."""
     return await _record(tmp_path_factory.mktemp("recorded"))
-
-
-@pytest.fixture
-def first(recorded: RunResult, tmp_path: Path) -> RunResult:
-    """Give each of them a copy of it, in its own folder."""
-    assert recorded.trace_path is not None
-    folder = tmp_path / recorded.run_id
-    shutil.copytree(recorded.trace_path.parent, folder)
-    return replace(recorded, trace_path=folder / recorded.trace_path.name)
 
 
 async def _record(folder: Path) -> RunResult:
